@@ -1,0 +1,259 @@
+"""The full MNIST at 16×16: from a folder, the cache, or two mirrors; verified, resized once, kept."""
+
+import gzip
+import hashlib
+import io
+import os
+import uuid
+import warnings
+import zlib
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from flowlib.data.resize import area_average
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces of a file
+BUNDLED = "The 5,000 digits that come with flowlib always work: fl.load_digits()"
+
+
+@dataclass(frozen=True)
+class IdxFile:
+    """One of MNIST's files: its name, the shape of its bytes, the SHA-256 of its contents when unpacked."""
+
+    name: str
+    shape: tuple[int, ...]
+    sha256: str
+
+    @property
+    def size(self) -> int:
+        """Bytes when unpacked: 4 of magic number, 4 for each length, then the data."""
+        return 4 + 4 * len(self.shape) + prod(self.shape)
+
+
+FILES = {  # split -> images, labels
+    "train": (
+        IdxFile(
+            "train-images-idx3-ubyte.gz",
+            (60000, 28, 28),
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        IdxFile(
+            "train-labels-idx1-ubyte.gz",
+            (60000,),
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+    ),
+    "test": (
+        IdxFile(
+            "t10k-images-idx3-ubyte.gz",
+            (10000, 28, 28),
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        IdxFile(
+            "t10k-labels-idx1-ubyte.gz",
+            (10000,),
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ),
+}
+
+
+def load_full(split: str, folder: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (n, 16, 16) and labels uint8 (n,) of one split of the full MNIST, in its own order.
+
+    A folder (the argument, else FLOWLIB_MNIST_DIR) is read and verified each time: files that are missing or
+    wrong are an error, never a reason to download. Without a folder: the cache, else the mirrors.
+    """
+    folder = folder if folder is not None else os.environ.get("FLOWLIB_MNIST_DIR") or None
+    payloads = None if folder is None else read_folder(folder, split)
+    kept = read_cache(split)
+    if kept is not None:
+        return kept
+    images, labels = (read_idx(payload) for payload in payloads or download(split))
+    images = area_average(images)
+    write_cache(split, images, labels)
+    return images, labels.copy()
+
+
+def read_idx(payload: bytes) -> np.ndarray:
+    """The uint8 array in an IDX file: bytes 0, 0, 8, rank; a big-endian uint32 for each length; the data.
+
+    Source: LeCun, Cortes and Burges, "The MNIST database", section "File formats".
+    """
+    start = 4 + 4 * payload[3] if payload[:3] == b"\0\0\x08" and len(payload) > 3 else None
+    if start is None or len(payload) < start:
+        raise ValueError(f"expected an IDX file (00 00 08 ...), but came one with {payload[:4].hex(' ')} ...")
+    shape = tuple(np.frombuffer(payload[4:start], dtype=">u4").tolist())
+    if len(payload) != start + prod(shape):
+        raise ValueError(f"expected {start + prod(shape)} bytes for shape {shape}, but came {len(payload)}")
+    return np.frombuffer(payload, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def unpack(stream: BinaryIO, size: int, sha256: str) -> bytes:
+    """The contents of a gzip file, which must be `size` bytes with this SHA-256; unpacks no more than that.
+
+    Raises ValueError, with what was expected and what came.
+    """
+    head = stream.read(64)
+    stream.seek(0)
+    if head[:2] != b"\x1f\x8b":
+        raise ValueError(f"expected a gzip file, but came {_described(head)}")
+    try:
+        with gzip.GzipFile(fileobj=stream) as packed:
+            payload = packed.read(size + 1)  # the one byte more shows a file that is too long
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(
+            f"expected a gzip file of {size:,} bytes when unpacked, but came one cut off or damaged ({error})"
+        ) from error
+    if len(payload) != size:
+        came = f"only {len(payload):,}" if len(payload) < size else "more"
+        raise ValueError(f"expected {size:,} bytes when unpacked, but came {came}")
+    digest = hashlib.sha256(payload).hexdigest()
+    if digest != sha256:
+        raise ValueError(f"expected contents with SHA-256 {sha256}, but came {digest}, which is other data")
+    return payload
+
+
+def _described(head: bytes) -> str:
+    if not head:
+        return "an empty file"
+    if head.lstrip().startswith(b"<"):
+        return "a web page (HTML), such as a login or an error page"
+    if head.startswith(b"\0\0\x08"):
+        return "an IDX file that is already unpacked (gzip it, or take the .gz)"
+    return f"a file that begins with {head[:8]!r}"
+
+
+def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
+    """The verified contents of a split's image and label files in a folder.
+
+    Raises ValueError for a file with other contents, FileNotFoundError or another OSError for one that can't
+    be read.
+    """
+    folder = Path(folder).expanduser()
+    names = " and ".join(file.name for file in FILES[split])
+    elsewhere = (
+        f"Take the file again from {MIRRORS[0]}, or have it downloaded: no folder=, no FLOWLIB_MNIST_DIR."
+    )
+    payloads = []
+    for file in FILES[split]:
+        path = folder / file.name
+        try:
+            with path.open("rb") as stream:
+                payloads.append(unpack(stream, file.size, file.sha256))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}. {elsewhere} {BUNDLED}") from error
+        except OSError as error:
+            reason = f"{file.name} can't be read ({error.strerror})"
+            raise type(error)(f"expected {names} in {folder}, but {reason}. {elsewhere} {BUNDLED}") from error
+    return payloads
+
+
+class _Bounded(io.BytesIO):
+    """Bytes in memory, at most `limit` of them."""
+
+    def __init__(self, limit: int):
+        super().__init__()
+        self.limit = limit
+
+    def write(self, piece) -> int:
+        if self.tell() + len(piece) > self.limit:
+            raise ValueError(f"expected at most {self.limit:,} bytes, but more came")
+        return super().write(piece)
+
+
+def download(split: str) -> list[bytes]:
+    """The verified contents of a split's image and label files, each from the first mirror that has it.
+
+    Raises ConnectionError, with what came from each mirror, where none has it.
+    """
+    return [_download(file) for file in FILES[split]]
+
+
+def _download(file: IdxFile) -> bytes:
+    came = []
+    for mirror in MIRRORS:
+        url = mirror + file.name
+        try:
+            return unpack(_fetch(url, file), file.size, file.sha256)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            came.append(f"  {url}: {_reason(error)}")
+    raise ConnectionError(
+        f"expected MNIST's {file.name} from one of {len(MIRRORS)} mirrors, but none gave it:\n"
+        + "\n".join(came)
+        + "\nCheck the network and try again, or put MNIST's four .gz files in a folder and type "
+        f'fl.load_digits("full", folder="..."). {BUNDLED}'
+    )
+
+
+def _fetch(url: str, file: IdxFile) -> BinaryIO:
+    import pooch  # here, so that whoever needs no network loads neither
+    from tqdm.auto import tqdm
+
+    packed = _Bounded(file.size + 2**16)  # no mirror needs more, even for what gzip can't make smaller
+    as_it_lies = {"Accept-Encoding": "identity"}  # else the gzip file may come unpacked
+    with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True) as bar:  # pooch sets the true total
+        pooch.HTTPDownloader(bar, 2**13, timeout=TIMEOUT, headers=as_it_lies)(url, packed, None)
+    packed.seek(0)
+    return packed
+
+
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code} {response.reason}"
+    if isinstance(error, OSError):
+        return f"no connection, or it broke off ({type(error).__name__})"
+    return str(error)
+
+
+def cache_path(split: str) -> Path:
+    """Where a split is kept: in FLOWLIB_CACHE_DIR, else in the user's cache folder."""
+    folder = os.environ.get("FLOWLIB_CACHE_DIR")
+    if not folder:
+        import pooch
+
+        folder = pooch.os_cache("flowlib")
+    return Path(folder).expanduser() / f"mnist_16x16_{split}.npz"
+
+
+def read_cache(split: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Images and labels as kept before; None where there are none, or none that can be used."""
+    try:
+        with np.load(cache_path(split)) as kept:
+            images, labels = kept["images"], kept["labels"]
+    except Exception:  # not there, or damaged in whatever way: prepare it anew
+        return None
+    n = FILES[split][1].shape[0]
+    fits = images.shape == (n, 16, 16) and labels.shape == (n,) and images.dtype == labels.dtype == np.uint8
+    return (images, labels) if fits else None
+
+
+def write_cache(split: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """Keep a split in one step, so that others find the whole file or none. Where that can't be, warn."""
+    path = cache_path(split)
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")  # of its own, for each process that writes
+    packed = io.BytesIO()
+    np.savez(packed, images=images, labels=labels)
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(packed.getbuffer())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        if read_cache(split) is None:  # else another process has just kept the same
+            warnings.warn(
+                f"the digits are loaded, but can't be kept in {path.parent} ({error}), so next time they are "
+                "prepared anew; set FLOWLIB_CACHE_DIR to a folder where you may write",
+                stacklevel=4,
+            )
