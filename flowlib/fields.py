@@ -1,0 +1,148 @@
+"""Vector fields: textbook ones, the field of one image, and the exact field of a whole dataset.
+
+A field is any callable `(x, t) -> velocity` with `x` `(batch, *dim)` and `t` `(batch,)`.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from flowlib.paths import ROUNDING, AffinePath, check_times
+from flowlib.types import Batch, Field, Times, per_point
+
+
+def constant_field(velocity: Tensor) -> Field:
+    """The field u(x, t) = c, whose flow is ψ_t(x_0) = x_0 + t c. `velocity` c: `(*dim)`."""
+    return lambda x, t: velocity.expand_as(x)
+
+
+def linear_field(matrix: Tensor) -> Field:
+    """The field u(x, t) = A x of points `(batch, d)`, whose flow is ψ_t(x_0) = exp(tA) x_0.
+
+    `matrix` A: `(d, d)`. A = -I contracts, A = [[0, -1], [1, 0]] rotates anticlockwise, and
+    A = [[1, 0], [0, -1]] is a saddle.
+    """
+    return lambda x, t: x @ matrix.T
+
+
+def square_root_field(x: Batch, t: Times) -> Batch:
+    """The field u(x, t) = 2√|x|: from x_0 = 0 both X_t = 0 and X_t = t² solve it: no unique flow."""
+    return 2 * x.abs().sqrt()
+
+
+def square_field(x: Batch, t: Times) -> Batch:
+    """The field u(x, t) = x²: from x_0 > 0 the solution x_0 / (1 - t x_0) blows up at t = 1/x_0."""
+    return x.square()
+
+
+def conditional_velocity(x: Batch, t: Times, x_1: Batch, path: AffinePath) -> Batch:
+    """u_t(x | x_1) = α̇_t x_1 + (σ̇_t / σ_t)(x - α_t x_1): the velocity that leads x to x_1.
+
+    It is the velocity of the path through x, with the noise x_0 = (x - α_t x_1) / σ_t put in.
+    On the linear path this is (x_1 - x) / (1 - t). `x`, `x_1`: `(batch, *dim)`; `t`: `(batch,)` in [0, 1).
+    Raises `ValueError` at t = 1, where it is 0/0. Source: Lipman et al. 2022, arXiv:2210.02747, theorem 3.
+    """
+    _check_before_data(t)
+    if x_1.shape != x.shape:
+        raise ValueError(
+            f"x_1 needs the shape of x, {tuple(x.shape)}, but has shape {tuple(x_1.shape)}; "
+            "for one image shared by all points use fl.conditional_field(images[7], path)"
+        )
+    noise = (x - per_point(path.alpha(t), x) * x_1) / per_point(path.sigma(t), x)
+    return per_point(path.d_alpha(t), x) * x_1 + per_point(path.d_sigma(t), x) * noise
+
+
+def conditional_field(x_1: Batch, path: AffinePath) -> Field:
+    """The field u_t(· | x_1) of `conditional_velocity`; `x_1`: `(*dim)` for all x, or `(batch, *dim)`."""
+
+    def field(x: Batch, t: Times) -> Batch:
+        target = x_1.expand(len(x), *x_1.shape) if x_1.ndim < x.ndim else x_1
+        return conditional_velocity(x, t, target, path)
+
+    return field
+
+
+def log_likelihood(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
+    """Log p_t(x | x_1) for every x and every x_1 in `data`, `(batch, n)`.
+
+    p_t(· | x_1) is the Gaussian N(α_t x_1, σ_t² I). `x`: `(batch, *dim)`; `data`: `(n, *dim)`; `t`:
+    `(batch,)` in [0, 1). The squared distances come from matrix products, so in float32 they carry an
+    error near 1e-4 / σ_t² for digits: use float64 where that matters. Raises `ValueError` for shapes or
+    dtypes that do not fit, no data, and t = 1.
+    """
+    _check_before_data(t)
+    _check_data(x, data)
+    x, data = x.flatten(1), data.flatten(1)
+    alpha, variance = per_point(path.alpha(t), x), per_point(path.sigma(t), x).square()
+    distance = x.square().sum(1, keepdim=True) - 2 * alpha * (x @ data.T) + alpha**2 * data.square().sum(1)
+    return -(distance / variance + x.shape[1] * (2 * math.pi * variance).log()) / 2
+
+
+def posterior_weights(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
+    """p_t(x_1 | x_t = x) for every x_1 in `data`, `(batch, n)`, rows summing to 1.
+
+    Bayes with equal prior weights: p_t(x | x_1) / Σ p_t(x | x_1'), as a softmax of log-likelihoods, so
+    nothing underflows. Shapes, times and errors as in `log_likelihood`.
+    """
+    return log_likelihood(x, t, data, path).softmax(dim=1)
+
+
+def log_density(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
+    """Log p_t(x) of the marginal p_t(x) = (1/n) Σ p_t(x | x_1), `(batch,)`; as `log_likelihood`."""
+    return log_likelihood(x, t, data, path).logsumexp(dim=1) - math.log(len(data))
+
+
+def posterior_mean(x: Batch, t: Times, data: Batch, path: AffinePath, memory_mb: float = 256) -> Batch:
+    """E[x_1 | x_t = x] over the whole of `data`, `(batch, *dim)`: all images, averaged by posterior weight.
+
+    Works through `data` in pieces with a running softmax, so that the working memory stays near
+    `memory_mb` megabytes however many images there are, as long as no gradients are recorded.
+    Shapes, times and errors as in `log_likelihood`.
+    """
+    size = x.shape[1:].numel()
+    numbers = 5 * len(x) + size  # alive at once for each row: five of (batch, rows), one of (rows, size)
+    rows = int(memory_mb * 1e6 / (numbers * x.element_size()))
+    if rows < 1:
+        raise ValueError(f"memory_mb = {memory_mb:g} is too little for {len(x)} points at a time; give more")
+    peak = x.new_full((len(x), 1), -torch.inf)
+    total, weighted = x.new_zeros(len(x), 1), x.new_zeros(len(x), size)
+    for piece in data.split(rows):
+        logs = log_likelihood(x, t, piece, path)
+        new_peak = torch.maximum(peak, logs.amax(1, keepdim=True))
+        weights, rescale = (logs - new_peak).exp(), (peak - new_peak).exp()
+        total = total * rescale + weights.sum(1, keepdim=True)
+        weighted = weighted * rescale + weights @ piece.flatten(1)
+        peak = new_peak
+    return (weighted / total).view_as(x)
+
+
+def marginal_field(data: Batch, path: AffinePath, memory_mb: float = 256) -> Field:
+    """The exact field u_t(x) = Σ p_t(x_1 | x) u_t(x | x_1) of a whole dataset, without any network.
+
+    u_t(x | x_1) is affine in x_1, so the average over x_1 is u_t(x | E[x_1 | x]): one posterior mean is
+    enough. `data`: `(n, *dim)`. Calling the field at t = 1 raises `ValueError`.
+    Source: Lipman et al. 2022, arXiv:2210.02747, equation 8.
+    """
+    return lambda x, t: conditional_velocity(x, t, posterior_mean(x, t, data, path, memory_mb), path)
+
+
+def _check_before_data(t: Times) -> None:
+    check_times(t)
+    if (t > 1 - ROUNDING).any():
+        raise ValueError(
+            "this field does not exist at t = 1, where it is 0/0; "
+            "end the time grid just before, as in fl.time_grid(50, end=0.99)"
+        )
+
+
+def _check_data(x: Batch, data: Batch) -> None:
+    if not len(data) or data.shape[1:] != x.shape[1:]:
+        raise ValueError(
+            f"data needs at least one point of the shape of x, {tuple(x.shape[1:])}, "
+            f"but has shape {tuple(data.shape)}"
+        )
+    if data.dtype != x.dtype:
+        raise ValueError(
+            f"data and x need one dtype, but are {data.dtype} and {x.dtype}; write data.to(x.dtype)"
+        )
