@@ -1,0 +1,129 @@
+"""Checkpoints: a model, or a whole training, as one `safetensors` file that says what it holds.
+
+Nothing in such a file is ever executed; names and shapes are compared before any weight is read.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from flowlib.data import Digits
+from flowlib.files import write_atomically
+from flowlib.models import VelocityNet
+from flowlib.paths import LinearPath, TrigonometricPath
+from flowlib.training import Training
+
+MODEL, TRAINING = "flowlib model 1", "flowlib training 1"
+PATHS = {type(path).__name__: path for path in (LinearPath(), TrigonometricPath())}
+COUNTERS = ("step", "seconds", "loss")
+
+
+def save_model(model: VelocityNet, path: str | Path, **notes: Any) -> None:
+    """Write a model's weights, how it is built, and `notes` (numbers or texts about it) to `path`."""
+    _save(path, MODEL, model.state_dict(), _building_plan(model) | {"notes": notes})
+
+
+def load_model(path: str | Path) -> VelocityNet:
+    """The model in a file of `save_model`, ready to use.
+
+    Raises `ValueError` for a file that is something else, `OSError` where it cannot be read.
+    """
+    tensors, facts = _load(path, MODEL)
+    return _filled(_empty_model(path, facts), tensors, path).eval()
+
+
+def save_training(training: Training, path: str | Path) -> None:
+    """Write all that a training needs to go on to the bit: weights, average, optimiser, random state."""
+    tensors = _prefixed("network", training.network.state_dict())
+    tensors |= _prefixed("model", training.model.state_dict())
+    for i, state in training.optimizer.state_dict()["state"].items():
+        tensors |= _prefixed(f"optimizer.{i}", state)
+    tensors["generator"] = training.generator.get_state()
+    counters = {name: getattr(training, name) for name in COUNTERS}
+    _save(path, TRAINING, tensors, _building_plan(training.network) | counters)
+
+
+def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Training:
+    """The training in a file of `save_training`; `run` goes on where it stopped.
+
+    The file does not hold the `digits`.
+    Raises `ValueError` for a file that is something else, `OSError` where it cannot be read.
+    """
+    tensors, facts = _load(path, TRAINING)
+    network = _filled(_empty_model(path, facts), _under("network", tensors), path)
+    training = Training(digits, network, network.path, device=device)
+    _filled(training.model, _under("model", tensors), path)
+    weights = list(network.parameters())
+    states = {i: _under(f"optimizer.{i}", tensors) for i in range(len(weights))}
+    states = {
+        i: {k: _laid_out_like(weights[i], v) for k, v in state.items()}
+        for i, state in states.items()
+        if state
+    }
+    training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
+    training.generator.set_state(tensors["generator"])
+    for name in COUNTERS:
+        setattr(training, name, facts[name])
+    return training
+
+
+def _save(path: str | Path, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(tensors, {"kind": kind, "facts": json.dumps(facts)}))
+
+
+def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("kind") != kind:
+                raise ValueError(
+                    f"{path}: expected a file of kind {kind!r}, but came {metadata.get('kind')!r}"
+                )
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, json.loads(metadata["facts"])
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path}: expected a safetensors file of flowlib, but came something else ({error})"
+        ) from None
+
+
+def _building_plan(model: VelocityNet) -> dict:
+    return {"path": type(model.path).__name__, "config": model.config}
+
+
+def _empty_model(path: str | Path, facts: dict) -> VelocityNet:
+    try:
+        return VelocityNet(PATHS[facts["path"]], **facts["config"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: its description of the network does not fit this flowlib ({error})"
+        ) from None
+
+
+def _filled(model: VelocityNet, tensors: dict[str, Tensor], path: str | Path) -> VelocityNet:
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: its weights do not fit its own description ({error})") from None
+    return model
+
+
+def _laid_out_like(weight: Tensor, state: Tensor) -> Tensor:
+    """The state in the weight's memory format, which a fused optimiser relies on; other shapes stay."""
+    return torch.empty_like(weight).copy_(state) if state.shape == weight.shape else state
+
+
+def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": torch.as_tensor(tensor) for name, tensor in tensors.items()}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
+    }

@@ -1,0 +1,68 @@
+"""The best field without a network: what flow matching would learn if each class were one Gaussian."""
+
+import torch
+from torch import Tensor, nn
+
+from flowlib.data import Digits
+from flowlib.paths import AffinePath, LinearPath
+from flowlib.types import Batch, Times
+
+NO_CLASS = 10  # the label that says "any digit"
+RANK = 64  # directions of a class that keep a variance of their own
+FLOOR = 0.05  # smallest standard deviation: no direction is ever quite certain
+
+
+class ClassGaussians(nn.Module):
+    """The exact marginal field of data whose class k is N(m_k, C_k), with C_k = V diag(λ) Vᵀ.
+
+    Along a direction of variance λ the field is linear in x,
+
+        u_t(x) = α̇ m + (α̇ α λ + σ̇ σ) / (α² λ + σ²) · (x - α m),
+
+    the conditional expectation of α̇ x_1 + σ̇ x_0 given x for jointly normal x_1, x_0. Unfitted, the data
+    are N(0, I). Row 10 of each buffer is "any digit": one Gaussian for all. Directions beyond the `rank`
+    widest of a class share one variance.
+    """
+
+    def __init__(self, path: AffinePath = LinearPath(), pixels: int = 256, rank: int = RANK):
+        super().__init__()
+        self.path = path
+        self.register_buffer("mean", torch.zeros(NO_CLASS + 1, pixels))
+        self.register_buffer("basis", torch.zeros(NO_CLASS + 1, pixels, rank))
+        self.register_buffer(
+            "variance", torch.ones(NO_CLASS + 1, rank + 1)
+        )  # the last is for all other directions
+
+    @torch.no_grad()
+    def fit(self, digits: Digits) -> None:
+        """Take means and covariances from `digits`, at least two of them; raises `ValueError` for fewer.
+
+        A class with fewer than two digits gets the Gaussian of all.
+        """
+        if len(digits) < 2:
+            raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
+        every, rank = digits.images.flatten(1), self.basis.shape[2]
+        classes = [every[digits.labels == k] for k in range(NO_CLASS)]
+        for k, rows in enumerate([*classes, every]):
+            rows = rows if len(rows) > 1 else every
+            values, axes = torch.linalg.eigh(rows.T.cov())  # ascending
+            values = torch.cat([values[-rank:], values[:-rank].mean().reshape(1)])
+            self.mean[k], self.basis[k], self.variance[k] = (
+                rows.mean(0),
+                axes[:, -rank:],
+                values.clamp(min=FLOOR**2),
+            )
+
+    @torch.no_grad()
+    def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:
+        """u_t(x) of the class `label` `(batch,)`, 0 to 10, of each x `(batch, *dim)`."""
+        path, mean, basis, variance = self.path, self.mean[label], self.basis[label], self.variance[label]
+        alpha, sigma, d_alpha, d_sigma = (
+            f(t)[:, None] for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma)
+        )
+        gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
+        gain, gain_elsewhere = gain[:, :-1], gain[:, -1:]
+        away = x.flatten(1) - alpha * mean
+        along = torch.einsum("bpr,bp->br", basis, away)  # coordinates in the directions of V
+        pull = gain_elsewhere * away + torch.einsum("bpr,br->bp", basis, (gain - gain_elsewhere) * along)
+        return (d_alpha * mean + pull).view_as(x)

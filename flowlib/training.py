@@ -1,0 +1,136 @@
+"""Training: conditional flow matching on digits, one step at a time, stoppable and resumable."""
+
+import copy
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from flowlib.data import Digits
+from flowlib.gaussians import NO_CLASS
+from flowlib.losses import cfm_loss, stratified_times
+from flowlib.models import VelocityNet
+from flowlib.paths import AffinePath, LinearPath
+
+BATCH = 64
+LEARNING_RATE = 4e-3
+LABEL_DROPOUT = 0.1  # share of images trained as "any digit"
+WARM_UP = 0.05  # share of the budget in which the learning rate rises
+LOSS_SPAN = 50  # steps over which the reported loss is averaged
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a step.
+
+    `step`, `images` and `seconds` count from its beginning; `loss` is averaged over about the last
+    50 steps; `fraction` is the share of the budget used, in (0, 1].
+    """
+
+    step: int
+    images: int
+    seconds: float
+    loss: float
+    fraction: float
+
+
+class Training:
+    """A training run that can be stopped after any step and continued to the bit.
+
+    `model` is the one to use, at any moment: the moving average of `network`, which the optimiser
+    moves. On one device and number of threads, the same digits, seed and steps give the same weights.
+
+    `digits`: what to learn; `model`: where to start (a fresh `VelocityNet`, drawn from `seed`, if none
+    is given); `path`: from noise to data. Raises `ValueError` for an empty set of digits.
+    """
+
+    def __init__(
+        self,
+        digits: Digits,
+        model: nn.Module | None = None,
+        path: AffinePath = LinearPath(),
+        seed: int = 0,
+        device: str = "cpu",
+    ):
+        if not len(digits):
+            raise ValueError("training needs at least one digit, but the set is empty")
+        if model is None:
+            with torch.random.fork_rng(devices=[]):  # the reader's own random numbers stay untouched
+                torch.manual_seed(seed)
+                model = VelocityNet(path)
+            model.gaussians.fit(digits)
+        self.path, self.device = path, torch.device(device)
+        self.images, self.labels = digits.images.to(device), digits.labels.to(device)
+        self.network = model.to(device)
+        self.model = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), betas=(0.9, 0.98), fused=True)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step, self.seconds, self.loss = 0, 0.0, float("nan")
+
+    def run(self, steps: int | None = None, seconds: float | None = None) -> Iterator[Progress]:
+        """Train until `steps` steps or `seconds` seconds in all are done, whichever comes first.
+
+        Yields `Progress` after every step; time spent outside the steps does not count. Both budgets
+        count from the beginning of the training: after an interrupt, the same call goes on where it
+        stopped. The learning rate falls to zero by the end of the budget. Raises `ValueError` without one.
+        """
+        budgets = [b for b in (steps, seconds) if b is not None]
+        if not budgets or min(budgets) <= 0:
+            raise ValueError(f"training needs steps= or seconds= above 0, but got {steps=}, {seconds=}")
+
+        def fraction() -> float:
+            return min(1.0, max(self.step / (steps or torch.inf), self.seconds / (seconds or torch.inf)))
+
+        while (used := fraction()) < 1:
+            with uninterrupted():  # the weights, their average and the counters move together
+                start = time.perf_counter()
+                self._take_step(used)
+                self.seconds += time.perf_counter() - start
+            yield Progress(self.step, self.step * BATCH, self.seconds, self.loss, fraction())
+
+    def _take_step(self, used: float) -> None:
+        """One batch, one gradient, one move of the weights and of their average."""
+        rows = torch.randint(len(self.images), (BATCH,), generator=self.generator)
+        x_1, label = self.images[rows], self.labels[rows].clone()
+        label[(torch.rand(BATCH, generator=self.generator) < LABEL_DROPOUT).to(self.device)] = NO_CLASS
+        x_0 = torch.randn(x_1.shape, generator=self.generator).to(self.device)
+        t = stratified_times(BATCH, self.generator).to(self.device)
+
+        loss = cfm_loss(partial(self.network, label=label), x_0, x_1, t, self.path)
+        loss.backward()
+        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(
+            1, (used + 1e-3) / WARM_UP, (1 - used) / (1 - WARM_UP)
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+        self.step += 1
+        share = min(1.0, 11 / (self.step + 10))  # the average looks back over about a tenth of all steps
+        torch._foreach_lerp_(
+            list(self.model.parameters()), [w.detach() for w in self.network.parameters()], share
+        )
+        value = loss.item()
+        self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a block finish before Ctrl-C takes effect. Python delivers Ctrl-C in the main thread only."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pending = []
+    signal.signal(signal.SIGINT, lambda *received: pending.append(received))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pending:
+        handler(*pending[0])

@@ -1,0 +1,165 @@
+import math
+import signal
+from functools import partial
+
+import pytest
+import torch
+
+from flowlib import training as module
+from flowlib.checkpoints import load_training, save_training
+from flowlib.data import Digits, load_digits
+from flowlib.losses import squared_norm
+from flowlib.models import NO_CLASS, VelocityNet
+from flowlib.training import Training
+
+
+@pytest.fixture
+def digits():
+    everything = load_digits()
+    return Digits(everything.images[:100], everything.labels[:100])
+
+
+def weights(training):
+    return torch.cat(
+        [w.flatten() for m in (training.network, training.model) for w in m.state_dict().values()]
+    )
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(digits):
+    first, again, other = (Training(digits, seed=s) for s in (1, 1, 2))
+    for training in (first, again, other):
+        list(training.run(steps=3))
+    assert torch.equal(weights(first), weights(again))
+    assert not torch.equal(weights(first), weights(other))
+
+
+def test_the_readers_own_random_numbers_stay_untouched(digits):
+    torch.manual_seed(5)
+    expected = torch.randn(4)
+    torch.manual_seed(5)
+    list(Training(digits, seed=0).run(steps=2))
+    assert torch.equal(torch.randn(4), expected)
+
+
+def test_a_training_stopped_and_continued_equals_one_that_ran_through(digits):
+    through, stopped = Training(digits), Training(digits)
+    list(through.run(steps=6))
+    for progress in stopped.run(steps=6):
+        if progress.step == 2:
+            break
+    list(stopped.run(steps=6))
+    assert torch.equal(weights(through), weights(stopped))
+    assert through.loss == stopped.loss
+
+
+def test_a_training_saved_and_loaded_continues_to_the_bit(digits, tmp_path):
+    through, saved = Training(digits), Training(digits)
+    list(through.run(steps=6))
+    for progress in saved.run(steps=6):
+        if progress.step == 3:
+            break
+    save_training(saved, tmp_path / "training.safetensors")
+    loaded = load_training(tmp_path / "training.safetensors", digits)
+    assert (loaded.step, loaded.loss) == (saved.step, saved.loss)
+    list(loaded.run(steps=6))
+    assert torch.equal(weights(through), weights(loaded))
+
+
+@pytest.mark.parametrize("place", ["cfm_loss", "stratified_times"])
+def test_an_interrupt_within_a_step_takes_effect_after_it(digits, monkeypatch, place):
+    inside = getattr(module, place)
+
+    def interrupted(*arguments, **named):
+        signal.raise_signal(signal.SIGINT)
+        return inside(*arguments, **named)
+
+    through, stopped = Training(digits), Training(digits)
+    list(through.run(steps=3))
+    list(zip(range(1), stopped.run(steps=3)))
+    monkeypatch.setattr(module, place, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(stopped.run(steps=3))
+    monkeypatch.setattr(module, place, inside)
+    assert stopped.step == 2
+    list(stopped.run(steps=3))
+    assert torch.equal(weights(through), weights(stopped))
+
+
+def test_the_model_averages_the_networks_with_binomial_weights(digits):
+    """The shares 11 / (k + 10), unrolled: step k of n weighs C(k + 9, 10) / C(n + 10, 11)."""
+    training, seen = Training(digits), []
+    for _ in training.run(steps=5):
+        seen.append([w.detach().double() for w in training.network.parameters()])
+    shares = [math.comb(k + 9, 10) / math.comb(15, 11) for k in range(1, 6)]
+    assert sum(shares) == pytest.approx(1)
+    for average, *steps in zip(training.model.parameters(), *seen):
+        expected = sum(share * step for share, step in zip(shares, steps))
+        torch.testing.assert_close(average.double(), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_training_sees_each_image_with_its_own_label_and_a_tenth_without(digits, monkeypatch):
+    own_label = {image.numpy().tobytes(): label.item() for image, label in zip(digits.images, digits.labels)}
+    seen = []
+
+    def spy(model, x_0, x_1, t, path):
+        seen.extend(
+            (own_label[x.numpy().tobytes()], given.item()) for x, given in zip(x_1, model.keywords["label"])
+        )
+        assert x_0.shape == x_1.shape
+        assert not torch.equal(x_0, x_1)
+        return squared_norm(model(x_1, t)).mean()
+
+    monkeypatch.setattr(module, "cfm_loss", spy)
+    list(Training(digits).run(steps=10))
+    without = sum(given == NO_CLASS for _, given in seen)
+    assert all(given in (own, NO_CLASS) for own, given in seen)
+    assert 0.05 < without / len(seen) < 0.15
+
+
+def test_learning_lowers_the_loss_on_noise_it_has_not_seen(digits):
+    def held_out(model):
+        generator = torch.Generator().manual_seed(99)
+        x_0 = torch.randn(digits.images.shape, generator=generator)
+        t = torch.rand(len(digits), generator=generator)
+        with torch.no_grad():
+            return module.cfm_loss(partial(model, label=digits.labels), x_0, digits.images, t).item()
+
+    training = Training(digits, VelocityNet())  # without the Gaussians of the digits, it knows nothing
+    before = held_out(training.model)
+    list(training.run(steps=40))
+    assert held_out(training.network) < 0.6 * before
+
+
+def test_training_ends_at_its_step_budget_and_at_its_time_budget(digits):
+    assert [p.step for p in Training(digits).run(steps=3)] == [1, 2, 3]
+    last = list(Training(digits).run(seconds=0.2))[-1]
+    assert last.seconds >= 0.2
+    assert last.fraction == 1
+    assert list(Training(digits).run(steps=2, seconds=1000))[-1].step == 2
+
+
+def test_a_caller_who_takes_his_time_uses_up_no_training_time(digits, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
+    training = Training(digits)
+    for _ in training.run(steps=3):
+        for _ in range(10):
+            module.time.perf_counter()
+    assert training.seconds == 3
+
+
+@pytest.mark.parametrize("budget", [{}, {"steps": 0}, {"seconds": -1}, {"steps": 5, "seconds": 0}])
+def test_a_training_without_a_budget_says_what_to_type(digits, budget):
+    with pytest.raises(ValueError, match=r"steps= or seconds="):
+        next(Training(digits).run(**budget))
+
+
+def test_no_digits_are_refused(digits):
+    with pytest.raises(ValueError, match="at least one digit"):
+        Training(Digits(digits.images[:0], digits.labels[:0]))
+
+
+def test_a_model_of_the_readers_own_is_trained_in_place(digits):
+    own = VelocityNet()
+    training = Training(digits, own)
+    assert training.network is own
