@@ -1,0 +1,54 @@
+"""A training that is watched while it runs: its loss, and what a few fixed noises become."""
+
+import time
+
+from IPython.display import HTML, DisplayHandle
+from matplotlib.figure import Figure
+
+from flowlib.models import generate
+from flowlib.plots import curve, figure_html, image_grid
+from flowlib.training import Training
+
+REDRAW = 1.5  # seconds between two pictures
+
+
+def watch(training: Training, steps: int | None = None, seconds: float | None = None) -> None:
+    """Run a training and show, while it runs, its loss and what ten fixed noises become.
+
+    Budgets as in `Training.run`. The stop button of the notebook ends it early: `training.model` is usable
+    at any moment, and running `watch` on the same training again goes on.
+    """
+    labels = training.labels.unique().cpu()
+    labels = labels.repeat(-(-10 // len(labels)))[:10].sort().values
+    losses, next_picture = [], 0.0
+    screen = DisplayHandle()
+    screen.display(HTML(""))
+
+    def show(progress, note: str) -> None:
+        figure = Figure(figsize=(10, 2.6), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+        curve(*zip(*losses), ax=left).set(xlabel="step", ylabel="loss", ylim=(0, None))
+        image_grid(generate(training.model, labels, steps=10).end.cpu(), columns=5, ax=right)
+        alt = f"Loss against step, now {progress.loss:.0f}; ten samples, classes {labels.unique().tolist()}."
+        speed = progress.images / progress.seconds
+        note = note or f"{progress.seconds * (1 / progress.fraction - 1):.0f} s left"
+        screen.update(
+            HTML(
+                f'<progress value="{progress.fraction:.3f}" aria-label="training"></progress> step '
+                f"{progress.step:,} · loss {progress.loss:.1f} · {speed:,.0f} images/s · {note}<br>"
+                + figure_html(figure, alt)
+            )
+        )
+
+    progress = None
+    try:
+        for progress in training.run(steps, seconds):
+            losses.append((progress.step, progress.loss))
+            if time.monotonic() >= next_picture:
+                show(progress, "")
+                next_picture = time.monotonic() + REDRAW
+        note = "done"
+    except KeyboardInterrupt:
+        note = "stopped by hand; the model is usable"
+    if progress:
+        show(progress, note)

@@ -1,0 +1,120 @@
+// The script of a trajectory player; `animations.py` calls it with the `id` of the element that holds the poster and
+// with the data, `film`. It draws in a shadow root: no style leaks in or out, and the poster gives way by itself.
+(async function (id, film) {
+  "use strict";
+  const root = [...document.querySelectorAll("#" + id)].find((element) => !element.shadowRoot);
+  if (!root || !("DecompressionStream" in window)) return; // the poster stays
+  const shadow = root.attachShadow({ mode: "open" });
+  shadow.innerHTML = "<slot></slot>"; // still the poster, while the states are unpacked
+
+  // Unpack: bytes that count 1/32 of a pixel value, each the difference to the state before (modulo 256).
+  const bytes = Uint8Array.from(atob(film.states), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const states = new Int8Array(await new Response(stream).arrayBuffer());
+  const { width, height } = film, area = width * height, size = states.length / film.ts.length;
+  for (let i = size; i < states.length; i++) states[i] += states[i - size];
+
+  // Build: one canvas per image, then the controls, in the text's own colour, which suits every theme.
+  const count = size / area, columns = Math.min(film.columns, count);
+  const cell = width * Math.min(8, Math.max(2, Math.floor(432 / (columns * width))));
+  shadow.innerHTML = `<style>
+    :host { display: block; margin: 8px 0 20px; font-size: 14px; line-height: 1.4; }
+    #title { margin: 0 0 16px; font-weight: 600; } #title:empty { display: none; }
+    #images { display: grid; grid-template-columns: repeat(${columns}, minmax(0, ${cell}px)); gap: 6px; }
+    figure { margin: 0; } canvas { display: block; width: 100%; border-radius: 2px; image-rendering: pixelated; }
+    figcaption { margin: 2px 0 6px; font-size: 12px; text-align: center; overflow-wrap: anywhere; }
+    #controls { display: flex; flex-wrap: wrap; align-items: center; gap: 12px; margin-top: 20px;
+      max-width: ${Math.max(columns * (cell + 6) - 6, 360)}px; }
+    button { display: flex; align-items: center; justify-content: center; gap: 8px; width: 40px; height: 40px;
+      border: 0; border-radius: 20px; background: none; color: inherit; font: inherit; font-weight: 600; }
+    #play { width: 108px; border: 1.5px solid; background: color-mix(in srgb, currentColor 8%, transparent); }
+    button:hover, #play:hover { background: color-mix(in srgb, currentColor 16%, transparent); }
+    svg { width: 16px; height: 16px; fill: currentColor; }
+    input { flex: 1; min-width: 120px; height: 24px; margin: 0; border-radius: 4px; color: inherit;
+      appearance: none; background: linear-gradient(currentColor 0 0) 0 50% / var(--done) 4px no-repeat,
+        linear-gradient(color-mix(in srgb, currentColor 60%, transparent) 0 0) 0 50% / 100% 2px no-repeat; }
+    input::-webkit-slider-thumb { appearance: none; width: 18px; height: 18px; border-radius: 50%; background: currentColor }
+    input::-moz-range-thumb { border: 0; width: 18px; height: 18px; border-radius: 50%; background: currentColor }
+    button, input, #images { cursor: pointer; }
+    :focus-visible { outline: 2px solid currentColor; outline-offset: 3px; }
+    #time { min-width: 64px; text-align: right; font-variant-numeric: tabular-nums; }
+    @media (forced-colors: active) { input { appearance: auto; } }
+  </style>
+  <p id="title"></p>
+  <div id="images" role="img"></div>
+  <div id="controls" role="group" aria-label="Player">
+    <button id="play" type="button"></button>
+    <button id="restart" type="button" aria-label="Restart" title="Restart"><svg viewBox="0 0 16 16" aria-hidden="true"
+      ><path d="M8 3V0L3.5 4 8 8V5a4 4 0 1 1-4 4H2a6 6 0 1 0 6-6z"/></svg></button>
+    <input id="scrub" type="range" min="0" max="1" step="any" aria-label="Time t">
+    <span id="time" aria-hidden="true"></span>
+  </div>`;
+  const [title, images, play, restart, scrub, time] =
+    ["title", "images", "play", "restart", "scrub", "time"].map((name) => shadow.getElementById(name));
+  title.textContent = film.title;
+  images.setAttribute("aria-label", film.alt);
+  const pens = Array.from({ length: count }, (_, i) => {
+    const figure = images.appendChild(document.createElement("figure"));
+    const canvas = figure.appendChild(Object.assign(document.createElement("canvas"), { width, height }));
+    if (film.captions) figure.appendChild(document.createElement("figcaption")).textContent = film.captions[i];
+    return canvas.getContext("2d");
+  });
+
+  // Draw the state at `place`: 0 is the first time, 1 the last. Between two states pixels move in a straight line.
+  const first = film.ts[0], span = film.ts.at(-1) - first, places = film.ts.map((t) => (t - first) / span);
+  const picture = new ImageData(width, height), rgba = picture.data.fill(255);
+  let place, clock, frame, playing;
+  function show(where) {
+    place = Math.min(1, Math.max(0, where));
+    const k = Math.min(places.findLastIndex((stored) => stored <= place), places.length - 2);
+    const share = (place - places[k]) / (places[k + 1] - places[k]);
+    pens.forEach((pen, i) => {
+      for (let p = 0, a = k * size + i * area, b = a + size; p < 4 * area; p += 4, a++, b++) {
+        const ink = (states[a] + share * (states[b] - states[a])) / 32; // -1 is white, 1 is black, beyond is clipped
+        rgba[p] = rgba[p + 1] = rgba[p + 2] = 127.5 - 127.5 * ink;
+      }
+      pen.putImageData(picture, 0, 0);
+    });
+    scrub.value = place;
+    scrub.style.setProperty("--done", 100 * place + "%");
+    time.textContent = "t = " + (first + place * span).toFixed(2);
+    scrub.setAttribute("aria-valuetext", time.textContent);
+  }
+
+  // Play once through, in `seconds`, and hold the last state.
+  function run(on) {
+    const [label, shape] = on ? ["Pause", "M3 1h4v14H3zM9 1h4v14H9z"] : ["Play", "M3 1v14l12-7z"];
+    play.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${shape}"/></svg>${label}`;
+    cancelAnimationFrame(frame);
+    [playing, clock] = [on, performance.now()];
+    if (on) frame = requestAnimationFrame(tick);
+  }
+  function tick(now) {
+    show(place + Math.min(now - clock, 100) / 1000 / film.seconds); // a page that slept does not jump
+    clock = now;
+    if (place === 1) run(false);
+    else if (root.isConnected) frame = requestAnimationFrame(tick);
+  }
+  const jump = (where) => { run(false); show(where); };
+  const start = (where) => { show(where); run(true); };
+  const toggle = () => (playing ? run(false) : start(place < 1 ? place : 0));
+  const keys = {
+    " ": toggle,
+    ArrowRight: () => jump(places.find((stored) => stored > place + 1e-9) ?? 1),
+    ArrowLeft: () => jump(places.findLast((stored) => stored < place - 1e-9) ?? 0),
+    Home: () => jump(0),
+    End: () => jump(1),
+  };
+  shadow.addEventListener("keydown", (event) => {
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    event.stopPropagation(); // or a notebook takes the key for its own
+    if (event.key === " " && event.target.matches("button")) return; // the button presses itself
+    event.preventDefault();
+    keys[event.key]();
+  });
+  play.onclick = toggle;
+  images.onclick = () => { play.focus({ preventScroll: true }); toggle(); };
+  restart.onclick = () => start(0);
+  scrub.oninput = () => jump(scrub.valueAsNumber);
+  jump(1);
+})

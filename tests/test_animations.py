@@ -1,0 +1,395 @@
+"""The trajectory player: what it stores, what it refuses, and what it does in a real browser."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import zlib
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+
+from flowlib.animations import Player, trajectory_player
+from flowlib.solvers import Trajectory
+
+HOSTILE = '</script><img src=x onerror="window.hacked = 1"><!-- & \' `${window.hacked = 1}` </div>'
+
+
+def blend(batch=5, times=6, height=16, width=16, seed=0):
+    """Noise that turns into smooth pictures along straight lines."""
+    noise = torch.randn(batch, 1, height, width, generator=torch.Generator().manual_seed(seed))
+    across = torch.linspace(-3, 3, width) + torch.arange(batch).view(-1, 1, 1, 1)
+    data = torch.sin(across + torch.linspace(0, 4, height).view(-1, 1))
+    ts = torch.linspace(0, 1, times, dtype=torch.float64)
+    return Trajectory(ts, torch.stack([(1 - t) * noise + t * data for t in ts]).float())
+
+
+def film(html):
+    """The data that the page hands to its script."""
+    return json.JSONDecoder().raw_decode(html, html.index('{"states"'))[0]
+
+
+def decoded(html):
+    """The states `(time, batch, height, width)` that the page holds: an oracle in plain loops."""
+    data = film(html)
+    stored = zlib.decompress(base64.b64decode(data["states"]))
+    size = len(stored) // len(data["ts"])
+    states = bytearray(stored[:size])
+    for i in range(size, len(stored)):
+        states.append((states[i - size] + stored[i]) % 256)
+    values = [(byte - 256 if byte > 127 else byte) / 32 for byte in states]
+    return np.reshape(values, (len(data["ts"]), -1, data["height"], data["width"]))
+
+
+def poster(html):
+    """The grey levels, 0 to 255, of the picture that stands where scripts do not run."""
+    picture = re.search(r'<img src="data:image/png;base64,([^"]+)"', html).group(1)
+    return matplotlib.image.imread(io.BytesIO(base64.b64decode(picture))) * 255
+
+
+def grey(images):
+    """The grey levels, 0 to 255, of images in [-1, 1]: -1 is white paper, 1 is black ink."""
+    return np.clip(127.5 - 127.5 * np.asarray(images), 0, 255)
+
+
+# What the page holds
+
+
+@pytest.mark.parametrize("height, width", [(16, 16), (28, 28), (5, 9)])
+def test_the_page_holds_every_state_within_half_a_step_of_1_32(height, width):
+    trajectory = blend(height=height, width=width)
+    stored = decoded(trajectory_player(trajectory).html)
+    assert np.abs(stored - trajectory.xs[:, :, 0].clamp(-4, 127 / 32).numpy()).max() <= 1 / 64 + 1e-6
+    assert film(trajectory_player(trajectory).html)["ts"] == trajectory.ts.tolist()
+
+
+def test_white_black_and_grey_are_stored_exactly_and_noise_keeps_its_size_up_to_four():
+    xs = torch.tensor([-1.0, 0.0, 1.0, 3.5, -9.0, 9.0]).expand(2, 1, 1, 1, 6)
+    stored = decoded(trajectory_player(Trajectory(torch.tensor([0.0, 1.0]), xs)).html)
+    assert stored[1].ravel().tolist() == [-1.0, 0.0, 1.0, 3.5, -4.0, 127 / 32]
+
+
+def test_images_without_a_channel_axis_make_the_same_player():
+    trajectory = blend()
+    flat = Trajectory(trajectory.ts, trajectory.xs[:, :, 0])
+    assert film(trajectory_player(flat).html) == film(trajectory_player(trajectory).html)
+
+
+def test_half_precision_and_gradients_are_accepted():
+    trajectory = blend()
+    xs = trajectory.xs.to(torch.bfloat16).requires_grad_()
+    exact = Trajectory(trajectory.ts, xs.detach().double())
+    assert film(trajectory_player(Trajectory(trajectory.ts, xs)).html) == film(trajectory_player(exact).html)
+
+
+def test_the_poster_shows_images_as_rows_and_time_from_left_to_right():
+    trajectory = blend(batch=3, times=4)
+    picture = poster(trajectory_player(trajectory).html)
+    assert picture.shape == (3 * 54 - 6, 4 * 54 - 6)  # 16 pixels, three times as large, 6 between
+    for image in range(3):
+        for time in range(4):
+            cell = picture[54 * image : 54 * image + 48 : 3, 54 * time : 54 * time + 48 : 3]
+            assert np.abs(cell - grey(trajectory.xs[time, image, 0])).max() <= 3
+
+
+def test_the_poster_stays_small_for_many_images_and_states():
+    picture = poster(trajectory_player(blend(batch=40, times=101)).html)
+    assert picture.shape == (8 * 54 - 6, 8 * 54 - 6)
+
+
+def test_the_words_count_the_images_and_the_states_and_name_both_ends():
+    words = "5 images, from noise at t = 0 to data at t = 1; 6 states"
+    html = trajectory_player(blend()).html
+    assert film(html)["alt"] == words and f'alt="{words}"' in html
+    backwards = Trajectory(torch.tensor([1.0, 0.25]), blend(batch=1, times=2).xs)
+    words = film(trajectory_player(backwards, captions=torch.tensor([7])).html)["alt"]
+    assert words == "1 image, from data at t = 1 to t = 0.25; 2 states; captions: 7"
+    assert film(trajectory_player(blend(), alt="five waves").html)["alt"] == "five waves"
+
+
+def test_the_page_asks_the_network_for_nothing():
+    html = trajectory_player(blend(), captions="abcde", title="waves").html
+    assert not re.search(r"https?://|src\s*=\s*.?//|@import|url\(|fetch\(|import\(", html)
+
+
+def test_no_text_of_the_users_can_leave_its_place():
+    html = trajectory_player(blend(), captions=[HOSTILE] * 5, title=HOSTILE, alt=HOSTILE).html
+    assert [html.count(text) for text in ("</script", "<!--", "<img src=x")] == [1, 0, 0]
+    assert film(html)["captions"] == [HOSTILE] * 5
+
+
+def test_two_players_have_different_ids():
+    first, second = (re.search(r'<div id="([^"]+)"', trajectory_player(blend()).html).group(1) for _ in "12")
+    assert first != second
+
+
+def test_a_notebook_shows_the_html_and_prints_no_more_than_a_line():
+    player = trajectory_player(blend(), title="waves")
+    assert player._repr_html_() == player.html and repr(player) == "Player(title='waves')"
+
+
+def test_save_writes_a_complete_page_and_leaves_nothing_else(tmp_path):
+    player = trajectory_player(blend(), title="a < b · 数字")
+    player.save(tmp_path / "player.html")
+    page = (tmp_path / "player.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>") and '<meta charset="utf-8">' in page
+    assert "<title>a &lt; b · 数字</title>" in page and player.html in page
+    assert [path.name for path in tmp_path.iterdir()] == ["player.html"]
+
+
+def test_64_digits_and_60_states_fit_in_half_a_megabyte():
+    html = trajectory_player(blend(batch=64, times=60)).html
+    assert len(html) < 500_000
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda ts, xs: (ts, xs.flatten(2)), r"\(time, batch, 1, height, width\).*\(6, 5, 256\).*xs.view"),
+        (lambda ts, xs: (ts, xs.expand(-1, -1, 3, -1, -1)), r"one grey image.*\(6, 5, 3, 16, 16\)"),
+        (lambda ts, xs: (ts, xs[:, :0]), r"\(6, 0, 1, 16, 16\)"),
+        (lambda ts, xs: (ts[:0], xs[:0]), r"\(0, 5, 1, 16, 16\)"),
+        (lambda ts, xs: (ts[:1], xs[:1]), "at least two times"),
+        (lambda ts, xs: (ts[:-1], xs), r"one time per state, shape \(6,\), but has shape \(5,\)"),
+        (lambda ts, xs: (ts.round(), xs), "rise or fall throughout"),
+        (lambda ts, xs: (ts / ts[-1:].sub(1), xs), "rise or fall throughout"),
+        (lambda ts, xs: (ts, xs.index_fill(0, torch.tensor([2]), torch.nan)), "finite numbers.*at t = 0.4"),
+        (lambda ts, xs: (ts, xs.index_fill(0, torch.tensor([5]), torch.inf)), "finite numbers.*at t = 1"),
+    ],
+)
+def test_a_trajectory_that_is_none_is_refused_with_a_reason(change, message):
+    trajectory = blend()
+    with pytest.raises(ValueError, match=message):
+        trajectory_player(Trajectory(*change(trajectory.ts, trajectory.xs)))
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"captions": ["one"]}, "5 images need as many captions, but there are 1"),
+        ({"columns": 0}, "columns"),
+        ({"columns": 2.5}, "columns"),
+        ({"seconds": 0}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_a_reason(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        trajectory_player(blend(), **arguments)
+
+
+# What it does in a browser
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium; where there is none, the tests skip, but in CI they fail."""
+    give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        give_up("no chromium on the PATH")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        give_up("playwright is not installed: python -m pip install playwright")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Save a player, open its file, and return the page; every error in it fails the test."""
+    contexts, errors = [], []
+
+    def open_page(player: Player, **settings):
+        player.save(tmp_path / "player.html")
+        contexts.append(chromium.new_context(offline=True, **settings))
+        page = contexts[-1].new_page()
+        page.requests = []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.goto((tmp_path / "player.html").as_uri())
+        if settings.get("java_script_enabled", True):
+            page.locator("canvas").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def pixels(page):
+    """The grey levels on the canvases, `(batch, height, width)`."""
+    canvases = page.locator("canvas")
+    height, width = canvases.first.evaluate("canvas => [canvas.height, canvas.width]")
+    read = f"all => all.map(one => [...one.getContext('2d').getImageData(0, 0, {width}, {height}).data])"
+    colours = np.reshape(canvases.evaluate_all(read), (-1, height, width, 4))
+    assert (colours[..., 3] == 255).all() and (colours[..., :1] == colours[..., :3]).all()
+    return colours[..., 0]
+
+
+def assert_shows(page, images):
+    assert np.abs(pixels(page) - grey(images[:, 0])).max() <= 2.5  # 127.5 / 64, and rounding
+
+
+def wait_until(page, condition):
+    """Wait, at most half a minute, for what a slow machine may show late."""
+    for _ in range(600):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it did not happen in half a minute")
+
+
+def readout(page):
+    return page.locator("#time").inner_text()
+
+
+def test_it_opens_still_at_the_last_state_and_asks_for_nothing(visit):
+    trajectory = blend()
+    page = visit(trajectory_player(trajectory))
+    page.wait_for_timeout(300)
+    assert_shows(page, trajectory.xs[-1])
+    assert readout(page) == "t = 1.00" and not page.locator("img").is_visible()
+    assert all(url.startswith(("file:", "data:")) for url in page.requests)
+
+
+def test_reduced_motion_opens_still_too_and_plays_when_asked(visit):
+    page = visit(trajectory_player(blend(), seconds=0.2), reduced_motion="reduce")
+    page.wait_for_timeout(300)
+    assert readout(page) == "t = 1.00" and page.locator("#play").inner_text() == "Play"
+
+
+def test_every_control_has_a_name(visit):
+    page = visit(trajectory_player(blend(), alt="five waves"))
+    names = [("button", "Play"), ("button", "Restart"), ("slider", "Time t"), ("img", "five waves")]
+    for role, name in names:
+        page.get_by_role(role, name=name, exact=True).wait_for()
+
+
+def test_play_moves_the_pictures_and_pause_stops_them(visit):
+    page = visit(trajectory_player(blend(), seconds=20))
+    page.get_by_role("button", name="Play").click()
+    early = pixels(page)
+    wait_until(page, lambda: (pixels(page) != early).any())
+    page.get_by_role("button", name="Pause").click()
+    held = pixels(page)
+    page.wait_for_timeout(200)
+    assert (pixels(page) == held).all() and page.locator("#play").inner_text() == "Play"
+
+
+def test_it_plays_to_the_end_and_holds_the_last_state(visit):
+    trajectory = blend()
+    page = visit(trajectory_player(trajectory, seconds=0.3))
+    page.locator("#time").evaluate(
+        "time => { window.seen = [];"
+        " new MutationObserver(() => seen.push(time.textContent)).observe(time, { childList: true }); }"
+    )
+    page.get_by_role("button", name="Restart").click()
+    wait_until(page, lambda: page.evaluate("seen.at(-1)") == "t = 1.00")
+    seen = page.evaluate("seen")
+    assert seen == sorted(seen) and seen[0] == "t = 0.00" and len(seen) > 2
+    page.get_by_role("button", name="Play").wait_for()
+    assert_shows(page, trajectory.xs[-1])
+
+
+def test_the_keys_go_to_each_stored_state_and_never_reach_the_notebook(visit):
+    trajectory = blend()
+    page = visit(trajectory_player(trajectory))
+    page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
+    page.locator("#scrub").focus()
+    page.keyboard.press("Home")
+    assert_shows(page, trajectory.xs[0])
+    for k, t in enumerate(trajectory.ts):
+        assert readout(page) == f"t = {t:.2f}"
+        assert_shows(page, trajectory.xs[k])
+        page.keyboard.press("ArrowRight")
+    for k in (4, 3, 2, 1, 0, 0):
+        page.keyboard.press("ArrowLeft")
+        assert_shows(page, trajectory.xs[k])
+    page.keyboard.press("End")
+    assert_shows(page, trajectory.xs[-1])
+    assert page.evaluate("leaked") == []
+    page.keyboard.press("b")  # a key that the player does not use is the notebook's
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("leaked") == ["b", "Shift", "ArrowRight"]
+
+
+@pytest.mark.parametrize("focus", ["#scrub", "#play"])
+def test_space_plays_and_pauses_once_wherever_the_focus_is(visit, focus):
+    page = visit(trajectory_player(blend(), seconds=60))
+    page.locator(focus).focus()
+    for label in ("Pause", "Play", "Pause"):
+        page.keyboard.press(" ")
+        assert page.locator("#play").inner_text() == label
+
+
+def test_between_two_states_pixels_move_in_a_straight_line_even_beyond_black_and_white(visit):
+    xs = torch.tensor([[3.0, -3.0, 1.0, 0.0], [-1.0, 1.0, -1.0, 0.5]]).view(2, 1, 1, 1, 4)
+    page = visit(trajectory_player(Trajectory(torch.tensor([0.2, 0.6]), xs)))
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        page.locator("#scrub").fill(str(share))
+        assert_shows(page, (1 - share) * xs[0] + share * xs[1])
+        assert readout(page) == f"t = {0.2 + 0.4 * share:.2f}"
+
+
+def test_uneven_times_and_times_that_fall_keep_their_places(visit):
+    xs = torch.tensor([-1.0, 1.0, 0.0]).view(3, 1, 1, 1, 1)
+    page = visit(trajectory_player(Trajectory(torch.tensor([1.0, 0.25, 0.0]), xs)))
+    for place, t, value in [(0.0, 1.0, -1.0), (0.375, 0.625, 0.0), (0.75, 0.25, 1.0), (1.0, 0.0, 0.0)]:
+        page.locator("#scrub").fill(str(place))
+        assert_shows(page, torch.full((1, 1, 1, 1), value))
+        assert float(readout(page)[4:]) == pytest.approx(t, abs=0.006)
+
+
+def test_the_poster_is_there_without_scripts_and_no_dead_button(visit):
+    page = visit(trajectory_player(blend(), title="waves"), java_script_enabled=False)
+    assert page.locator("img").is_visible() and page.get_by_text("from t = 0.00 (left)").is_visible()
+    assert page.get_by_text("waves", exact=True).is_visible()
+    assert page.locator("button, input, canvas").count() == 0
+
+
+def test_hostile_words_are_shown_as_they_are(visit):
+    page = visit(trajectory_player(blend(), captions=[HOSTILE] * 5, title=HOSTILE, alt=HOSTILE))
+    assert page.evaluate("window.hacked === undefined")
+    assert page.title() == HOSTILE
+    assert page.locator("figcaption").all_text_contents() == [HOSTILE] * 5
+    assert page.locator("#title").text_content() == HOSTILE
+    assert page.locator("#images").get_attribute("aria-label") == HOSTILE
+
+
+def test_players_on_one_page_do_not_disturb_each_other_even_the_same_one_twice(visit):
+    one, other = trajectory_player(blend(), seconds=60), trajectory_player(blend(seed=1), seconds=60)
+    page = visit(Player("\n".join([one.html, one.html, other.html])))
+    page.locator("#play").nth(2).wait_for()
+    page.locator("#scrub").nth(1).fill("0.5")
+    assert page.locator("#time").all_inner_texts() == ["t = 1.00", "t = 0.50", "t = 1.00"]
+
+
+def test_the_player_fits_a_narrow_page(visit):
+    page = visit(trajectory_player(blend(batch=64)), viewport={"width": 320, "height": 600})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_control_stands_out_at_least_3_to_1(visit, scheme):
+    page = visit(trajectory_player(blend()), color_scheme=scheme)
+    page.locator("#scrub").fill("0")  # the rest of the slider's track is the faintest line
+    places = {"#scrub": np.s_[:, -8], "#time": np.s_[:], "#play": np.s_[0], "#restart": np.s_[:]}
+    for control, place in places.items():
+        shot = matplotlib.image.imread(io.BytesIO(page.locator(control).screenshot()))[..., :3].mean(-1)
+        light = np.where(shot <= 0.04045, shot / 12.92, ((shot + 0.055) / 1.055) ** 2.4)
+        paper, ink = light[0, -1] + 0.05, light[place] + 0.05
+        assert (np.maximum(ink, paper) / np.minimum(ink, paper)).max() >= 3, control

@@ -1,0 +1,43 @@
+import pytest
+
+from flowlib import live
+from flowlib.data import load_digits
+from flowlib.training import Training
+
+
+@pytest.fixture
+def training():
+    return Training(load_digits().only(3))
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    pages = []
+    monkeypatch.setattr(live.DisplayHandle, "display", lambda self, page: pages.append(page.data))
+    monkeypatch.setattr(live.DisplayHandle, "update", lambda self, page: pages.append(page.data))
+    return pages
+
+
+def test_watching_trains_and_ends_with_where_it_stands(training, shown):
+    live.watch(training, steps=3)
+    assert training.step == 3
+    assert '<progress value="1.000"' in shown[-1]
+    assert f"step 3 · loss {training.loss:.1f}" in shown[-1]
+    assert shown[-1].count("<img ") == 1
+    assert "done" in shown[-1]
+
+
+def test_a_watched_training_that_is_stopped_says_so_and_keeps_what_it_has(training, shown, monkeypatch):
+    run = training.run
+
+    def stopped(*budget):
+        yield next(run(*budget))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "run", stopped)
+    live.watch(training, steps=3)
+    assert training.step == 1
+    assert "stopped by hand" in shown[-1]
+    monkeypatch.setattr(training, "run", run)
+    live.watch(training, steps=3)
+    assert training.step == 3

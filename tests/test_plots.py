@@ -1,0 +1,83 @@
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.axes import Axes
+
+from flowlib import plots
+from flowlib.solvers import Trajectory
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 1, 16, 16) * 2 - 1
+
+
+def test_every_image_of_a_grid_stands_where_it_should(images):
+    canvas = plots.image_grid(images, columns=3).images[0].get_array()
+    for i, image in enumerate(images[:, 0]):
+        down, across = i // 3, i % 3
+        part = canvas[18 * down + 2 : 18 * down + 18, 18 * across + 1 : 18 * across + 17]
+        torch.testing.assert_close(torch.as_tensor(part.data), image.double())
+
+
+def test_a_film_strip_runs_from_the_first_state_to_the_last(images):
+    xs = torch.stack([images, images / 2, images / 4])
+    canvas = plots.film_strip(Trajectory(torch.tensor([0.0, 0.5, 1.0]), xs), frames=3, columns=1)
+    array = canvas.images[0].get_array()
+    torch.testing.assert_close(torch.as_tensor(array[1:17, 1:17].data), images[0, 0].double())
+    torch.testing.assert_close(torch.as_tensor(array[1:17, -17:-1].data), images[0, 0].double() / 4)
+    assert [text.get_text() for text in canvas.texts] == ["t = 0.00", "t = 0.50", "t = 1.00"]
+
+
+def test_a_figure_carries_its_words_and_is_closed(images):
+    html = plots.figure_html(plots.image_grid(images), alt='five "images" & noise')
+    assert 'alt="five &quot;images&quot; &amp; noise"' in html
+    assert not plt.get_fignums()
+
+
+def test_a_figure_without_words_is_refused(images):
+    with pytest.raises(ValueError, match="alt="):
+        plots.figure_html(plots.image_grid(images), alt=" ")
+
+
+def test_wrong_shapes_and_title_counts_are_refused(images):
+    with pytest.raises(ValueError, match=r"\(n, 1, height, width\)"):
+        plots.image_grid(images[0])
+    with pytest.raises(ValueError, match="5 images need as many titles"):
+        plots.image_grid(images, titles=["one"])
+
+
+def test_each_plot_draws_on_the_axes_it_is_given(images):
+    straight = Trajectory(torch.tensor([0.0, 1.0]), torch.rand(2, 4, 2))
+    film = Trajectory(straight.ts, images.expand(2, 5, 1, 16, 16))
+    calls = [
+        lambda ax: plots.image_grid(images, ax=ax),
+        lambda ax: plots.film_strip(film, frames=2, ax=ax),
+        lambda ax: plots.signed_image(images[0, 0], ax=ax),
+        lambda ax: plots.vector(images[0], row=3, ax=ax),
+        lambda ax: plots.clouds({"a": torch.rand(3, 2)}, ax=ax),
+        lambda ax: plots.paths_2d(straight, torch.rand(3, 2), ax=ax),
+        lambda ax: plots.curve([1, 2], [3, 4], label="loss", ax=ax),
+    ]
+    for draw in calls:
+        ax = plt.figure().add_subplot()
+        assert draw(ax) is ax
+        assert ax.has_data()
+        assert isinstance(draw(None), Axes)
+
+
+def _luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_colours_stand_out_from_white_paper_by_three_to_one():
+    for colour in (plots.NOISE, plots.DATA, plots.EXACT, plots.LEARNED, *plots.CLASSES):
+        assert 1.05 / (_luminance(colour) + 0.05) >= 3
