@@ -1,0 +1,43 @@
+"""flowlib: small helpers for learning flow matching on 16×16 MNIST.
+
+The mathematics loads at once. `plots`, `animations`, `explorers` and `live` bring matplotlib and
+ipywidgets with them, and `exercises` the right answers: they load when they are first named.
+"""
+
+from importlib import import_module
+
+from flowlib.checkpoints import load_model, load_training, save_model, save_training
+from flowlib.checks import CheckFailed, check_answer, check_close, check_differs, check_mean
+from flowlib.data import Digits, eight_gaussians, five_points, load_digits, two_moons
+from flowlib.fields import (
+    conditional_field,
+    conditional_velocity,
+    constant_field,
+    linear_field,
+    log_density,
+    log_likelihood,
+    marginal_field,
+    posterior_mean,
+    posterior_weights,
+    square_field,
+    square_root_field,
+)
+from flowlib.gaussians import NO_CLASS, ClassGaussians
+from flowlib.losses import cfm_loss, fm_loss, squared_norm, stratified_times
+from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neighbours
+from flowlib.models import VelocityNet, generate
+from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
+from flowlib.solvers import Trajectory, euler_step, heun_step, midpoint_step, rk4_step, solve_ode, time_grid
+from flowlib.training import Progress, Training
+
+_LATER = ("animations", "exercises", "explorers", "live", "plots")
+
+
+def __getattr__(name: str):
+    if name in _LATER:
+        return import_module(f"flowlib.{name}")
+    raise AttributeError(f"module 'flowlib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER])

@@ -1,0 +1,166 @@
+"""`python -m flowlib`: train a flow on real digits and write what it makes, without a browser."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from flowlib.checkpoints import save_model
+from flowlib.data import load_digits
+from flowlib.files import write_atomically
+from flowlib.metrics import accuracy, frechet_distance
+from flowlib.models import generate
+from flowlib.training import BATCH, Training
+
+SHOWN = 64  # digits in the player
+PIECE = 500  # digits sampled at once, which bounds the memory
+FEATURES = 64  # of the judge: as many samples do not fix a covariance, so more are needed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        device = _device(options.device)
+        digits = load_digits(options.data)
+        options.out.mkdir(parents=True, exist_ok=True)
+        training = Training(digits, seed=options.seed, device=device)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    print(f"Learning from {len(digits):,} digits for {options.seconds:g} s on {device}. Ctrl-C stops early.")
+    try:
+        _train(training, options.seconds)
+    except KeyboardInterrupt:
+        print(f"Stopped after {training.step:,} steps; what has been learned is kept.", file=sys.stderr)
+    report = _write(training, options)
+    print(
+        f"The judge reads {report['accuracy']:.1%} of {report['samples']:,} samples as their class; "
+        f"Fréchet distance {report['frechet_distance']:.1f}.\n"
+        f"Open {options.out / 'trajectories.html'} in a browser to watch them form."
+    )
+    return 0
+
+
+def _train(training: Training, seconds: float) -> None:
+    """Run the budget down behind a progress bar."""
+    form = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s, {remaining} left{postfix}"
+    with tqdm(total=seconds, bar_format=form, mininterval=0.25) as bar:
+        for progress in training.run(seconds=seconds):
+            speed = progress.images / progress.seconds
+            bar.set_postfix_str(f"loss {progress.loss:.1f}, {speed:,.0f} images/s", refresh=False)
+            bar.update(min(progress.seconds, seconds) - bar.n)
+
+
+def _write(training: Training, options: argparse.Namespace) -> dict:
+    """Write the model, the samples, their pictures and the report; return the report."""
+    from flowlib.animations import trajectory_player
+    from flowlib.plots import figure_png, film_strip
+
+    out, model = options.out, training.model
+    save_model(
+        model, out / "model.safetensors", steps=training.step, seconds=training.seconds, seed=options.seed
+    )
+
+    shown = generate(model, torch.arange(SHOWN) % 10, options.steps, seed=options.seed)
+    captions = [str(k % 10) for k in range(SHOWN)]
+    trajectory_player(shown, captions, title="Noise to digits").save(out / "trajectories.html")
+    write_atomically(out / "trajectories.png", figure_png(film_strip(shown)))
+
+    start = time.perf_counter()
+    labels = torch.arange(options.samples) % 10
+    pieces = [
+        generate(model, k, options.steps, seed=options.seed + 1 + i).end
+        for i, k in enumerate(labels.split(PIECE))
+    ]
+    images = torch.cat(pieces).cpu().clamp(-1, 1)
+    sampling_seconds = time.perf_counter() - start
+    grey = ((images[:, 0] + 1) / 2).numpy()
+    np.savez_compressed(out / "samples.npz", images=grey, labels=labels.numpy())
+
+    report = {
+        "seconds_trained": round(training.seconds, 2),
+        "steps": training.step,
+        "images_seen": training.step * BATCH,
+        "last_loss": training.loss if training.step else None,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "solver_steps": options.steps,
+        "sampling_seconds": round(sampling_seconds, 2),
+        "samples": len(images),
+        "accuracy": accuracy(images, labels),
+        "frechet_distance": frechet_distance(images),
+        "frechet_reference": "10,000 MNIST test digits",
+        "peak_memory_mb": round(_peak_memory_mb()),
+        "threads": torch.get_num_threads(),
+        "device": str(training.device),
+        "torch": torch.__version__,
+        "seed": options.seed,
+        "data": options.data,
+    }
+    write_atomically(out / "report.json", json.dumps(report, indent=2).encode())
+    return report
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m flowlib", description=__doc__)
+    option = parser.add_argument
+    option("--seconds", type=_number(float, above=0), default=60, help="time to train (default %(default)s)")
+    option("--data", choices=("bundled", "full"), default="bundled", help="5,000 digits, or all 60,000")
+    option(
+        "--samples",
+        type=_number(int, above=FEATURES),
+        default=2000,
+        help="digits to judge (default %(default)s)",
+    )
+    option("--steps", type=_number(int, above=0), default=25, help="solver steps (default %(default)s)")
+    option("--seed", type=int, default=0, help="the same seed draws the same noise")
+    option("--device", choices=("cpu", "cuda", "mps", "auto"), default="cpu", help="where to compute")
+    option("--out", type=Path, default=Path("out"), help="folder for the results (default %(default)s)")
+    return parser
+
+
+def _number(kind: type, above: float):
+    """A parser of one number that is finite and larger than `above`."""
+
+    def number(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = float("nan")
+        if not above < value < float("inf"):
+            whole = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"needs {whole} above {above}, but is {text!r}")
+        return value
+
+    return number
+
+
+def _device(name: str) -> str:
+    """The device asked for; the fastest one present for "auto". Raises `ValueError` where it is missing."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, there in present.items() if there)
+    if not present[name]:
+        raise ValueError(f"this machine has no {name} device; type --device cpu, or --device auto")
+    return name
+
+
+def _peak_memory_mb() -> float:
+    """The largest memory that this process has held so far, in 10⁶ bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # macOS counts bytes, Linux KiB
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from flowlib.__main__ import main
+from flowlib.checkpoints import load_model
+from flowlib.metrics import accuracy, frechet_distance
+from flowlib.models import generate
+
+FILES = {"model.safetensors", "trajectories.html", "trajectories.png", "samples.npz", "report.json"}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "new folder"
+    assert (
+        main(["--seconds", "1", "--samples", "70", "--steps", "3", "--seed", "5", "--out", str(folder)]) == 0
+    )
+    return folder
+
+
+def test_the_command_writes_everything_it_promises(out):
+    assert {file.name for file in out.iterdir()} == FILES
+
+
+def test_the_samples_are_the_models_and_in_equal_numbers(out):
+    with np.load(out / "samples.npz") as samples:
+        images, labels = samples["images"], samples["labels"]
+    assert images.shape == (70, 16, 16)
+    assert images.dtype == np.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert np.bincount(labels).tolist() == [7] * 10
+    again = generate(load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=6).end
+    np.testing.assert_allclose(images, (again[:, 0].clamp(-1, 1) + 1).numpy() / 2, atol=1e-5)
+
+
+def test_the_report_says_what_the_samples_say(out):
+    report = json.loads((out / "report.json").read_text())
+    with np.load(out / "samples.npz") as samples:
+        images, labels = (
+            torch.from_numpy(samples["images"])[:, None] * 2 - 1,
+            torch.from_numpy(samples["labels"]),
+        )
+    assert report["accuracy"] == pytest.approx(accuracy(images, labels))
+    assert report["frechet_distance"] == pytest.approx(frechet_distance(images), rel=1e-3)
+    assert report["samples"] == 70
+    assert report["seed"] == 5
+    assert report["images_seen"] == report["steps"] * 64
+    assert report["seconds_trained"] >= 1
+    assert 50 < report["peak_memory_mb"] < 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seconds", "0"], "needs a number above 0, but is '0'"),
+        (["--seconds", "nan"], "needs a number above 0"),
+        (["--steps", "2.5"], "needs a whole number above 0"),
+        (["--samples", "64"], "above 64"),
+        (["--data", "mnist"], "invalid choice"),
+        (
+            ["--device", "cuda"] if not torch.cuda.is_available() else ["--device", "mps"],
+            "no (cuda|mps) device",
+        ),
+    ],
+)
+def test_a_bad_argument_gets_one_clear_line_and_exit_code_2(arguments, words, capsys, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    assert re.search(words, capsys.readouterr().err.splitlines()[-1])
+
+
+def test_an_output_folder_that_is_a_file_gets_exit_code_2(tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SystemExit) as stop:
+        main(["--out", str(tmp_path / "out")])
+    assert stop.value.code == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console")
+def test_ctrl_c_in_the_middle_of_training_still_writes_everything(tmp_path):
+    command = [sys.executable, "-m", "flowlib", "--seconds", "600", "--samples", "70", "--steps", "2"]
+    process = subprocess.Popen([*command, "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True)
+    shown = ""
+    while "images/s" not in shown:  # the bar of a training that has begun
+        piece = process.stderr.read(20)
+        assert piece, f"it ended before its first step: {shown}"
+        shown += piece
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=120)
+    assert process.returncode == 0, rest
+    assert {file.name for file in tmp_path.iterdir()} == FILES
+    assert json.loads((tmp_path / "report.json").read_text())["seconds_trained"] < 600
