@@ -61,7 +61,7 @@ def test_requirements_are_installed_after_the_project_is_copied_and_from_its_roo
 def test_flowlib_and_the_pinned_torch_for_cpus_are_among_the_requirements():
     lines = list(requirements(ROOT / "binder" / "requirements.txt"))
     assert "-e ." in lines
-    assert "torch==2.13.0" in lines
+    assert any(line.startswith("torch==") for line in lines)
     assert "--extra-index-url https://download.pytorch.org/whl/cpu" in lines
 
 

@@ -677,16 +677,14 @@ def test_where_the_cache_can_not_be_made_the_digits_still_come_with_a_warning(mn
 def test_where_writing_fails_the_digits_still_come_and_nothing_half_written_stays(
     mnist, monkeypatch, failing
 ):
-    def half(path, content):
-        with open(path, "wb") as file:
-            file.write(bytes(content[: len(content) // 2]))
+    def full_disk(*_):
         raise OSError(28, "No space left on device")
 
     def forbidden(*_):
         raise PermissionError(13, "Permission denied")
 
     if failing == "write":
-        monkeypatch.setattr(Path, "write_bytes", half)
+        monkeypatch.setattr(os, "fsync", full_disk)
     else:
         monkeypatch.setattr(os, "replace", forbidden)
     with pytest.warns(UserWarning, match="No space left|Permission denied"):

@@ -1,12 +1,8 @@
 """The full MNIST at 16×16: from a folder, the cache, or two mirrors; verified, resized once, kept."""
 
-import gzip
-import hashlib
 import io
 import os
-import uuid
 import warnings
-import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,7 +10,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from flowlib.data.idx import read_idx, unpack
 from flowlib.data.resize import area_average
+from flowlib.files import write_atomically
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -81,55 +79,6 @@ def load_full(split: str, folder: str | os.PathLike | None = None) -> tuple[np.n
     images = area_average(images)
     write_cache(split, images, labels)
     return images, labels.copy()
-
-
-def read_idx(payload: bytes) -> np.ndarray:
-    """The uint8 array in an IDX file: bytes 0, 0, 8, rank; a big-endian uint32 for each length; the data.
-
-    Source: LeCun, Cortes and Burges, "The MNIST database", section "File formats".
-    """
-    start = 4 + 4 * payload[3] if payload[:3] == b"\0\0\x08" and len(payload) > 3 else None
-    if start is None or len(payload) < start:
-        raise ValueError(f"expected an IDX file (00 00 08 ...), but came one with {payload[:4].hex(' ')} ...")
-    shape = tuple(np.frombuffer(payload[4:start], dtype=">u4").tolist())
-    if len(payload) != start + prod(shape):
-        raise ValueError(f"expected {start + prod(shape)} bytes for shape {shape}, but came {len(payload)}")
-    return np.frombuffer(payload, dtype=np.uint8, offset=start).reshape(shape)
-
-
-def unpack(stream: BinaryIO, size: int, sha256: str) -> bytes:
-    """The contents of a gzip file, which must be `size` bytes with this SHA-256; unpacks no more than that.
-
-    Raises ValueError, with what was expected and what came.
-    """
-    head = stream.read(64)
-    stream.seek(0)
-    if head[:2] != b"\x1f\x8b":
-        raise ValueError(f"expected a gzip file, but came {_described(head)}")
-    try:
-        with gzip.GzipFile(fileobj=stream) as packed:
-            payload = packed.read(size + 1)  # the one byte more shows a file that is too long
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"expected a gzip file of {size:,} bytes when unpacked, but came one cut off or damaged ({error})"
-        ) from error
-    if len(payload) != size:
-        came = f"only {len(payload):,}" if len(payload) < size else "more"
-        raise ValueError(f"expected {size:,} bytes when unpacked, but came {came}")
-    digest = hashlib.sha256(payload).hexdigest()
-    if digest != sha256:
-        raise ValueError(f"expected contents with SHA-256 {sha256}, but came {digest}, which is other data")
-    return payload
-
-
-def _described(head: bytes) -> str:
-    if not head:
-        return "an empty file"
-    if head.lstrip().startswith(b"<"):
-        return "a web page (HTML), such as a login or an error page"
-    if head.startswith(b"\0\0\x08"):
-        return "an IDX file that is already unpacked (gzip it, or take the .gz)"
-    return f"a file that begins with {head[:8]!r}"
 
 
 def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
@@ -240,16 +189,10 @@ def read_cache(split: str) -> tuple[np.ndarray, np.ndarray] | None:
 def write_cache(split: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Keep a split in one step, so that others find the whole file or none. Where that can't be, warn."""
     path = cache_path(split)
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")  # of its own, for each process that writes
     packed = io.BytesIO()
     np.savez(packed, images=images, labels=labels)
     try:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(packed.getbuffer())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(path, packed.getvalue())
     except OSError as error:
         if read_cache(split) is None:  # else another process has just kept the same
             warnings.warn(
