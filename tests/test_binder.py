@@ -58,6 +58,11 @@ def test_requirements_are_installed_after_the_project_is_copied_and_from_its_roo
     assert dockerfile[copied:installed].strip().splitlines()[-1] == "USER ${NB_USER}"  # owns what was copied
 
 
+def test_one_thread_is_asked_for_at_the_start(dockerfile):
+    assert 'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"' in dockerfile
+    assert "export OMP_NUM_THREADS=1\n" in (ROOT / "binder" / "start").read_text("utf-8")
+
+
 def test_flowlib_and_the_pinned_torch_for_cpus_are_among_the_requirements():
     lines = list(requirements(ROOT / "binder" / "requirements.txt"))
     assert "-e ." in lines
