@@ -21,8 +21,9 @@ def entry_of_a_pixel(answer: Any) -> None:
         "this is row 7, column 5: a whole row of 16 is counted for each row above, not for each column": 16
         * 7
         + 5,
-        "close: counting starts at 0, so the first pixel is entry 0": right + 1,
+        "counting starts at 0, so the first pixel is entry 0": right + 1,
         "the rows above are counted from 1 here: five full rows stand above row 5": 16 * 4 + 7,
+        "row and column are counted from 1 here; the first of each is 0": 16 * 4 + 6,
         "an image has 16 pixels in a row, not 15": 15 * 5 + 7,
         "the full MNIST image has 28 pixels in a row, ours has 16": 28 * 5 + 7,
     }
@@ -52,7 +53,10 @@ def correlation_of_two_pixels(answer: Any) -> None:
             one, one + 1
         ],
         "this goes with pixel (4, 5), the one above; rows are counted downwards": correlation[one, one - 16],
-        "this is the squared correlation": correlation[one, below] ** 2,
+        "this is the covariance (with n - 1); divide by both spreads": torch.cov(pixels.T)[one, below],
+        "this is the whole matrix of the two pixels; its entry [0, 1] is the correlation": correlation[
+            [[one], [below]], [one, below]
+        ],
     }
     check_answer("Exercise 3", answer, correlation[one, below], mistakes, tol=1e-3)
 
@@ -74,7 +78,7 @@ def where_a_pixel_is_heading(answer: Any) -> None:
     """Lesson 09, exercise 2: x_t + (1 - t) v for x_t = 0.2, t = 0.6, v = 1.5."""
     x, t, v = 0.2, 0.6, 1.5
     mistakes = {
-        "this goes on for t, the time that is over; what counts is the time that is left": x + t * v,
+        "this goes on for t, the time that has passed; what counts is the time that is left": x + t * v,
         "this goes on for a whole unit of time, but 0.6 of it is over": x + v,
         "this runs backwards: the velocity points to the data": x - (1 - t) * v,
         "this is the way that is left; where does it start?": (1 - t) * v,
@@ -86,7 +90,7 @@ def end_of_51_steps(answer: Any) -> None:
     """Lesson 09, exercise 3: 51 steps of 1/50 end at 1.02."""
     mistakes = {
         "50 steps would end there; these are 51": 1.0,
-        "each step has the size 1/50, not 1/51": 1 - 1 / 51,
-        "51 points make 50 steps, but here there are 51 steps": 0.98,
+        "49 steps would end there; these are 51": 0.98,
+        "this is the number of steps; each of them has the size 1/50": 51,
     }
-    check_answer("Exercise 3", answer, 51 / 50, mistakes, tol=1e-3)
+    check_answer("Exercise 3", answer, 51 / 50, mistakes)

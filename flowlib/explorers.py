@@ -16,8 +16,8 @@ from flowlib.data import Digits
 from flowlib.metrics import load_judge
 from flowlib.models import VelocityNet, generate
 from flowlib.plots import (
-    DATA,
     EXACT,
+    MARK,
     clouds,
     figure_html,
     image_grid,
@@ -71,10 +71,9 @@ def image_as_vector(images: Tensor) -> Explorer:
     def draw(figure: Figure, frame) -> str:
         image, row = frame
         left, right = figure.subplots(1, 2, width_ratios=(1, 3))
-        image_grid(image[None], ax=left)
-        left.axhspan(
-            row + 1.5, row + 2.5, fill=False, edgecolor=DATA, linewidth=2
-        )  # 2 empty lines stand above
+        left.imshow(image[0].numpy(), vmin=-1, vmax=1, cmap="gray_r")
+        left.set_axis_off()
+        left.axhspan(row - 0.5, row + 0.5, fill=False, edgecolor=MARK, linewidth=2)
         vector(image, row, ax=right)
         numbers = ", ".join(f"{v:.1f}" for v in image[0, row])
         return f"Row {row} of the image is entries {16 * row} to {16 * row + 15} of the vector: {numbers}."
@@ -165,10 +164,11 @@ def solver_steps(field: Field, data: Tensor, start: Tensor) -> Explorer:
         ax = paths_2d(trajectory, data, color=EXACT, ax=figure.add_subplot())
         ax.set(xlim=(-3, 3), ylim=(-3, 3))
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        away = torch.cdist(trajectory.end, data).min(1).values
+        away, nearest = torch.cdist(trajectory.end, data).min(1)
+        shares = nearest.bincount(minlength=len(data)).tolist()
         return (
-            f"{len(trajectory.ts) - 1} Euler steps: the points end {away.mean():.2f} from the nearest "
-            f"data point on average, the farthest {away.max():.2f}."
+            f"{len(trajectory.ts) - 1} Euler steps: the data points get {shares} of the {len(away)} points, "
+            f"which end {away.mean():.2f} away on average."
         )
 
     return Explorer(compute, draw, (6.6, 4.4), steps=_number("Euler steps", 1, 1, 50))

@@ -19,8 +19,9 @@ from torch import Tensor
 from flowlib.solvers import Trajectory
 
 NOISE, DATA, EXACT, LEARNED = "#6b7280", "#c2570c", "#1d4ed8", "#15803d"  # 3:1 or more on white
-CLASSES = ("#c2570c", "#1d4ed8", "#15803d")  # for figures that compare classes; always with their names
+CLASSES = ("#7e22ce", "#0e7490", "#be123c")  # for figures that compare classes, each with its marker
 MARKERS = ("o", "^", "s")
+MARK = "#0e7490"  # what a control points at
 WIDEST = 1000  # screen pixels: what a notebook shows without scrolling
 
 
@@ -99,7 +100,7 @@ def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Ax
 
 
 def signed_image(values: Tensor, ax: Axes | None = None, limit: float | None = None) -> Axes:
-    """One signed number per pixel, `(16, 16)`: blue below zero, white at zero, orange above."""
+    """One signed number per pixel, `(16, 16)`: purple below zero, white at zero, orange above."""
     ax = ax or _axes(3.4, 3)
     limit = limit or values.abs().max().item() or 1.0
     picture = ax.imshow(values.numpy(), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
@@ -118,14 +119,14 @@ def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
 
 def mark_pixel(ax: Axes, row: int, column: int) -> None:
     """Draw a frame around one pixel of an image shown with one unit per pixel."""
-    ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=EXACT, linewidth=2.5))
+    ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=MARK, linewidth=2.5))
 
 
 def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axes:
     """An image `(1, 16, 16)` as the 256 numbers of its vector, one bar each; `row` picks out 16 of them."""
     ax = ax or _axes(9, 2.2)
     numbers = image.flatten().numpy()
-    colours = [DATA if row is not None and k // 16 == row else NOISE for k in range(len(numbers))]
+    colours = [MARK if row is not None and k // 16 == row else DATA for k in range(len(numbers))]
     ax.bar(range(len(numbers)), numbers + 1, bottom=-1, width=1, color=colours)
     ax.set(xlim=(-0.5, len(numbers) - 0.5), ylim=(-1, 1), xlabel="entry k of the vector", ylabel="value")
     ax.set_xticks(range(0, 257, 32))
@@ -147,7 +148,7 @@ def paths_2d(trajectory: Trajectory, data: Tensor, color: str = LEARNED, ax: Axe
     across, up = trajectory.xs.numpy().transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
-    ax.scatter(across[-1], up[-1], s=14, color=color, zorder=4, label="t = 1")
+    ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
     ax.scatter(*data.numpy().T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data")
     ax.set_aspect("equal")
     return ax

@@ -16,7 +16,7 @@ CASES = [  # exercise, right answers, wrong ones with words of the reply
     (
         exercises.entry_of_a_pixel,
         [87, 87.0, torch.tensor(87), [87]],
-        {117: "row 7, column 5", 88: "starts at 0"},
+        {117: "row 7, column 5", 88: "starts at 0", 70: "counted from 1"},
     ),
     (exercises.distance_of_two_noises, [512, 2 * 256], {256: "two draws both stray", 22.627: "its square"}),
     (
@@ -34,7 +34,11 @@ CASES = [  # exercise, right answers, wrong ones with words of the reply
         [0.8, 0.2 + 0.4 * 1.5],
         {1.1: "time that is left", 1.7: "0.6 of it is over"},
     ),
-    (exercises.end_of_51_steps, [1.02, 51 / 50], {1.0: "these are 51"}),
+    (
+        exercises.end_of_51_steps,
+        [1.02, 51 / 50],
+        {1.0: "50 steps would", 0.98: "49 steps would", 51: "number of steps"},
+    ),
 ]
 
 
