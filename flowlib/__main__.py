@@ -70,7 +70,7 @@ def _write(training: Training, options: argparse.Namespace) -> dict:
     shown = generate(model, torch.arange(SHOWN) % 10, options.steps, seed=options.seed)
     captions = [str(k % 10) for k in range(SHOWN)]
     trajectory_player(shown, captions, title="Noise to digits").save(out / "trajectories.html")
-    write_atomically(out / "trajectories.png", figure_png(film_strip(shown)))
+    write_atomically(out / "trajectories.png", figure_png(film_strip(shown), dpi=200))
 
     start = time.perf_counter()
     labels = torch.arange(options.samples) % 10

@@ -42,11 +42,11 @@ def style() -> None:
     )
 
 
-def figure_png(figure: Figure | Axes) -> bytes:
-    """The figure as the bytes of a PNG file; closes the figure."""
+def figure_png(figure: Figure | Axes, dpi: int = 100) -> bytes:
+    """The figure as the bytes of a PNG file, with `dpi` screen pixels to the inch; closes the figure."""
     figure = figure.figure if isinstance(figure, Axes) else figure
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white")
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
     plt.close(figure)
     return buffer.getvalue()
 
