@@ -41,7 +41,10 @@ class ClassGaussians(nn.Module):
         """
         if len(digits) < 2:
             raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
-        every, rank = digits.images.flatten(1), self.basis.shape[2]
+        every, rank = (
+            digits.images.flatten(1).double(),
+            self.basis.shape[2],
+        )  # float32: NaN from MKL's eigh at times
         classes = [every[digits.labels == k] for k in range(NO_CLASS)]
         for k, rows in enumerate([*classes, every]):
             rows = rows if len(rows) > 1 else every

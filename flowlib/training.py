@@ -1,6 +1,7 @@
 """Training: conditional flow matching on digits, one step at a time, stoppable and resumable."""
 
 import copy
+import math
 import signal
 import threading
 import time
@@ -103,6 +104,12 @@ class Training:
         t = stratified_times(BATCH, self.generator).to(self.device)
 
         loss = cfm_loss(partial(self.network, label=label), x_0, x_1, t, self.path)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"the loss is {value} after {self.step} steps; the model is left as it was before this one. "
+                "Are all images finite, and is the learning rate small enough?"
+            )
         loss.backward()
         self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(
             1, (used + 1e-3) / WARM_UP, (1 - used) / (1 - WARM_UP)
@@ -115,7 +122,6 @@ class Training:
         torch._foreach_lerp_(
             list(self.model.parameters()), [w.detach() for w in self.network.parameters()], share
         )
-        value = loss.item()
         self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
 
 

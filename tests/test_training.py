@@ -154,6 +154,16 @@ def test_a_training_without_a_budget_says_what_to_type(digits, budget):
         next(Training(digits).run(**budget))
 
 
+def test_a_loss_that_is_not_finite_stops_before_it_spoils_the_model(digits):
+    training = Training(digits, VelocityNet())
+    list(training.run(steps=2))
+    before = weights(training)
+    training.images = training.images * torch.inf
+    with pytest.raises(RuntimeError, match="loss is nan after 2 steps"):
+        list(training.run(steps=3))
+    assert torch.equal(weights(training), before)
+
+
 def test_no_digits_are_refused(digits):
     with pytest.raises(ValueError, match="at least one digit"):
         Training(Digits(digits.images[:0], digits.labels[:0]))

@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from flowlib.data import Digits, load_digits
+from flowlib.gaussians import FLOOR, NO_CLASS, ClassGaussians
+from flowlib.paths import LinearPath, TrigonometricPath
+from flowlib.solvers import solve_ode, time_grid
+
+PATHS = (LinearPath(), TrigonometricPath())
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+def known(path, mean, variances):
+    """A Gaussian with these variances along the axes, as row 3, in float64."""
+    gaussians = ClassGaussians(path, pixels=len(mean), rank=len(mean) - 1).double()
+    order = variances.argsort()
+    gaussians.mean[3], gaussians.basis[3] = mean, torch.eye(len(mean)).double()[:, order[1:]]
+    gaussians.variance[3] = torch.cat([variances[order[1:]], variances[order[:1]]])
+    return gaussians
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)
+def test_the_field_carries_noise_to_the_gaussian(path):
+    """The flow of a Gaussian is α m + √(α² λ + σ²) x_0, which ends in m + √λ x_0."""
+    mean, variances = torch.tensor([0.5, -1.0, 2.0]).double(), torch.tensor([0.25, 4.0, 1.0]).double()
+    gaussians = known(path, mean, variances)
+    x_0 = torch.randn(7, 3, generator=torch.Generator().manual_seed(0)).double()
+    label = torch.full((7,), 3)
+    end = solve_ode(lambda x, t: gaussians(x, t, label), x_0, time_grid(200), "rk4").end
+    torch.testing.assert_close(end, mean + variances.sqrt() * x_0, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: type(path).__name__)
+def test_the_field_is_the_mean_velocity_of_the_pairs_that_pass(path):
+    """What is left of the velocity after the field is taken away has mean 0 and knows nothing of x_t."""
+    mean, variances = torch.tensor([0.5, -1.0]).double(), torch.tensor([0.25, 4.0]).double()
+    gaussians, n = known(path, mean, variances), 400_000
+    generator = torch.Generator().manual_seed(1)
+    x_0, x_1 = torch.randn(2, n, 2, generator=generator).double()
+    x_1 = mean + variances.sqrt() * x_1
+    t = torch.rand(n, generator=generator).double()
+    x_t, u_t = path.sample(x_0, x_1, t)
+    left_over = u_t - gaussians(x_t, t, torch.full((n,), 3))
+    for samples in (left_over, left_over * x_t, left_over * x_t * t[:, None]):
+        assert (samples.mean(0).abs() < 4.5 * samples.std(0) / n**0.5).all()
+
+
+def test_unfitted_it_is_the_field_of_standard_noise():
+    t = torch.tensor([0.3, 0.8])
+    x = torch.randn(2, 1, 16, 16)
+    field = ClassGaussians()(x, t, torch.tensor([0, NO_CLASS]))
+    gain = (2 * t - 1) / (t**2 + (1 - t) ** 2)
+    torch.testing.assert_close(field, gain[:, None, None, None] * x)
+
+
+def test_fitted_it_has_the_mean_and_the_widest_variances_of_each_class(digits):
+    gaussians = ClassGaussians()
+    gaussians.fit(digits)
+    for label, rows in ((4, digits.only(4).images), (NO_CLASS, digits.images)):
+        rows = rows.flatten(1).double()
+        singular = torch.linalg.svdvals(rows - rows.mean(0)).square() / (len(rows) - 1)
+        torch.testing.assert_close(gaussians.mean[label].double(), rows.mean(0), atol=1e-5, rtol=0)
+        widest = gaussians.variance[label, :-1].double().flip(0)
+        torch.testing.assert_close(widest, singular[: len(widest)].clamp(min=FLOOR**2), atol=1e-4, rtol=1e-4)
+        total = widest.sum() + gaussians.variance[label, -1] * (256 - len(widest))
+        assert total >= singular.sum() - 1e-3
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_few_digits_of_a_class_give_finite_numbers_on_any_number_of_threads(digits, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        gaussians = ClassGaussians()
+        gaussians.fit(Digits(digits.images[:100], digits.labels[:100]))
+    finally:
+        torch.set_num_threads(before)
+    assert all(buffer.isfinite().all() for buffer in gaussians.buffers())
+
+
+def test_a_class_without_digits_gets_the_gaussian_of_all(digits):
+    gaussians = ClassGaussians()
+    gaussians.fit(digits.only(3, 8))
+    assert torch.equal(gaussians.mean[5], gaussians.mean[NO_CLASS])
+    assert not torch.equal(gaussians.mean[3], gaussians.mean[NO_CLASS])
+
+
+def test_a_single_digit_is_refused(digits):
+    with pytest.raises(ValueError, match="at least 2 digits"):
+        ClassGaussians().fit(Digits(digits.images[:1], digits.labels[:1]))
