@@ -1,8 +1,10 @@
 """`python -m flowlib`: train a flow on real digits and write what it makes, without a browser."""
 
 import argparse
+import io
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,13 +15,12 @@ from tqdm import tqdm
 from flowlib.checkpoints import save_model
 from flowlib.data import load_digits
 from flowlib.files import write_atomically
-from flowlib.metrics import accuracy, frechet_distance
+from flowlib.metrics import FEATURES, accuracy, frechet_distance
 from flowlib.models import generate
 from flowlib.training import BATCH, Training
 
 SHOWN = 64  # digits in the player
-PIECE = 500  # digits sampled at once, which bounds the memory
-FEATURES = 64  # of the judge: as many samples do not fix a covariance, so more are needed
+STATES = 12_500  # states of digits kept at once, 1 kB each, which bounds the memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,15 +31,23 @@ def main(arguments: list[str] | None = None) -> int:
         device = _device(options.device)
         digits = load_digits(options.data)
         options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # better to fail now than after the training
         training = Training(digits, seed=options.seed, device=device)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     print(f"Learning from {len(digits):,} digits for {options.seconds:g} s on {device}. Ctrl-C stops early.")
     try:
         _train(training, options.seconds)
+    except RuntimeError as error:
+        print(f"{error}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"Stopped after {training.step:,} steps; what has been learned is kept.", file=sys.stderr)
-    report = _write(training, options)
+    try:
+        report = _write(training, options)
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped while writing; not everything is in {options.out}\n")
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
     print(
         f"The judge reads {report['accuracy']:.1%} of {report['samples']:,} samples as their class; "
         f"Fréchet distance {report['frechet_distance']:.1f}.\n"
@@ -63,6 +72,7 @@ def _write(training: Training, options: argparse.Namespace) -> dict:
     from flowlib.plots import figure_png, film_strip
 
     out, model = options.out, training.model
+    (out / "report.json").unlink(missing_ok=True)  # written last, so where it stands, all is of one run
     save_model(
         model, out / "model.safetensors", steps=training.step, seconds=training.seconds, seed=options.seed
     )
@@ -75,19 +85,21 @@ def _write(training: Training, options: argparse.Namespace) -> dict:
     start = time.perf_counter()
     labels = torch.arange(options.samples) % 10
     pieces = [
-        generate(model, k, options.steps, seed=options.seed + 1 + i).end
-        for i, k in enumerate(labels.split(PIECE))
+        generate(model, k, options.steps, seed=1_000_000 * options.seed + 1 + i).end  # no seed shares noise
+        for i, k in enumerate(labels.split(max(1, STATES // options.steps)))
     ]
     images = torch.cat(pieces).cpu().clamp(-1, 1)
     sampling_seconds = time.perf_counter() - start
     grey = ((images[:, 0] + 1) / 2).numpy()
-    np.savez_compressed(out / "samples.npz", images=grey, labels=labels.numpy())
+    packed = io.BytesIO()
+    np.savez_compressed(packed, images=grey, labels=labels.numpy())
+    write_atomically(out / "samples.npz", packed.getvalue())
 
     report = {
         "seconds_trained": round(training.seconds, 2),
         "steps": training.step,
         "images_seen": training.step * BATCH,
-        "last_loss": training.loss if training.step else None,
+        "mean_loss_of_last_50_steps": training.loss if training.step else None,
         "parameters": sum(p.numel() for p in model.parameters()),
         "solver_steps": options.steps,
         "sampling_seconds": round(sampling_seconds, 2),
@@ -106,8 +118,13 @@ def _write(training: Training, options: argparse.Namespace) -> dict:
     return report
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):  # one line, without the usage above it
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m flowlib", description=__doc__)
+    parser = _Parser(prog="python -m flowlib", description=__doc__)
     option = parser.add_argument
     option("--seconds", type=_number(float, above=0), default=60, help="time to train (default %(default)s)")
     option("--data", choices=("bundled", "full"), default="bundled", help="5,000 digits, or all 60,000")
@@ -118,23 +135,24 @@ def _parser() -> argparse.ArgumentParser:
         help="digits to judge (default %(default)s)",
     )
     option("--steps", type=_number(int, above=0), default=25, help="solver steps (default %(default)s)")
-    option("--seed", type=int, default=0, help="the same seed draws the same noise")
+    option("--seed", type=_number(int, above=-1, below=2**32), default=0, help="fixes the noise (default 0)")
     option("--device", choices=("cpu", "cuda", "mps", "auto"), default="cpu", help="where to compute")
     option("--out", type=Path, default=Path("out"), help="folder for the results (default %(default)s)")
     return parser
 
 
-def _number(kind: type, above: float):
-    """A parser of one number that is finite and larger than `above`."""
+def _number(kind: type, above: float, below: float = float("inf")):
+    """A parser of one number between `above` and `below`, both excluded."""
 
     def number(text: str):
         try:
             value = kind(text)
         except ValueError:
             value = float("nan")
-        if not above < value < float("inf"):
+        if not above < value < below:
             whole = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"needs {whole} above {above}, but is {text!r}")
+            limit = "" if below == float("inf") else f" and below {below}"
+            raise argparse.ArgumentTypeError(f"needs {whole} above {above}{limit}, but is {text!r}")
         return value
 
     return number

@@ -1,6 +1,6 @@
 """Checkpoints: a model, or a whole training, as one `safetensors` file that says what it holds.
 
-Nothing in such a file is ever executed; names and shapes are compared before any weight is read.
+Nothing in such a file is ever executed; names and shapes are compared before a network is built.
 """
 
 import json
@@ -29,12 +29,14 @@ def save_model(model: VelocityNet, path: str | Path, **notes: Any) -> None:
 
 
 def load_model(path: str | Path) -> VelocityNet:
-    """The model in a file of `save_model`, ready to use.
+    """The model in a file of `save_model`, ready to use; its `notes` are an attribute of it.
 
     Raises `ValueError` for a file that is something else, `OSError` where it cannot be read.
     """
     tensors, facts = _load(path, MODEL)
-    return _filled(_empty_model(path, facts), tensors, path).eval()
+    model = _model(path, facts, tensors).eval()
+    model.notes = facts.get("notes", {})
+    return model
 
 
 def save_training(training: Training, path: str | Path) -> None:
@@ -51,24 +53,28 @@ def save_training(training: Training, path: str | Path) -> None:
 def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Training:
     """The training in a file of `save_training`; `run` goes on where it stopped.
 
-    The file does not hold the `digits`.
-    Raises `ValueError` for a file that is something else, `OSError` where it cannot be read.
+    The file does not hold the `digits`. Raises `ValueError` for a file that is something else, `OSError`
+    where it cannot be read.
     """
     tensors, facts = _load(path, TRAINING)
-    network = _filled(_empty_model(path, facts), _under("network", tensors), path)
+    network = _model(path, facts, _under("network", tensors))
+    average = _model(path, facts, _under("model", tensors))
+    counters = {name: facts.get(name) for name in COUNTERS}
+    states = {i: _under(f"optimizer.{i}", tensors) for i in range(len(list(network.parameters())))}
+    for i, weight in enumerate(network.parameters()):
+        shapes = {"step": (), "exp_avg": weight.shape, "exp_avg_sq": weight.shape} if counters["step"] else {}
+        if {name: state.shape for name, state in states[i].items()} != shapes:
+            raise ValueError(f"{path}: its optimiser's state does not fit its weights")
+        states[i] = {name: _laid_out_like(weight, state) for name, state in states[i].items()}
+    if "generator" not in tensors or not all(isinstance(value, int | float) for value in counters.values()):
+        raise ValueError(f"{path}: it lacks the random state, or the numbers {', '.join(COUNTERS)}")
     training = Training(digits, network, network.path, device=device)
-    _filled(training.model, _under("model", tensors), path)
-    weights = list(network.parameters())
-    states = {i: _under(f"optimizer.{i}", tensors) for i in range(len(weights))}
-    states = {
-        i: {k: _laid_out_like(weights[i], v) for k, v in state.items()}
-        for i, state in states.items()
-        if state
-    }
+    training.model.load_state_dict(average.state_dict())
+    states = {i: state for i, state in states.items() if state}
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
     training.generator.set_state(tensors["generator"])
-    for name in COUNTERS:
-        setattr(training, name, facts[name])
+    for name, value in counters.items():
+        setattr(training, name, value)
     return training
 
 
@@ -85,38 +91,41 @@ def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
                 raise ValueError(
                     f"{path}: expected a file of kind {kind!r}, but came {metadata.get('kind')!r}"
                 )
-            names = list(file.keys())
-            return {name: file.get_tensor(name) for name in names}, json.loads(metadata["facts"])
-    except SafetensorError as error:
+            facts = json.loads(metadata.get("facts", ""))
+            if not isinstance(facts, dict):
+                raise ValueError(f"{path}: its facts are no JSON object")
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a safetensors file of flowlib, but came something else ({error})"
         ) from None
 
 
 def _building_plan(model: VelocityNet) -> dict:
+    if type(model.path) not in map(type, PATHS.values()):
+        raise ValueError(f"a file holds a path of {', '.join(PATHS)}, but the model has {model.path}")
     return {"path": type(model.path).__name__, "config": model.config}
 
 
-def _empty_model(path: str | Path, facts: dict) -> VelocityNet:
+def _model(path: str | Path, facts: dict, tensors: dict[str, Tensor]) -> VelocityNet:
+    """The network that `facts` describe, with the weights `tensors`."""
     try:
-        return VelocityNet(PATHS[facts["path"]], **facts["config"])
-    except (KeyError, TypeError) as error:
+        with torch.device("meta"):  # shapes without memory: a file may ask for any size
+            model = VelocityNet(PATHS[facts["path"]], **facts["config"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path}: its description of the network does not fit this flowlib ({error})"
         ) from None
-
-
-def _filled(model: VelocityNet, tensors: dict[str, Tensor], path: str | Path) -> VelocityNet:
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: its weights do not fit its own description ({error})") from None
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise ValueError(f"{path}: its weights do not fit its own description")
+    model.to_empty(device="cpu").load_state_dict(tensors)
     return model
 
 
 def _laid_out_like(weight: Tensor, state: Tensor) -> Tensor:
-    """The state in the weight's memory format, which a fused optimiser relies on; other shapes stay."""
-    return torch.empty_like(weight).copy_(state) if state.shape == weight.shape else state
+    """A copy, which lets go of the file, in the weight's memory format, on which a fused optimiser relies."""
+    return torch.empty_like(weight).copy_(state) if state.shape == weight.shape else state.clone()
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

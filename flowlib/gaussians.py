@@ -41,11 +41,9 @@ class ClassGaussians(nn.Module):
         """
         if len(digits) < 2:
             raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
-        every, rank = (
-            digits.images.flatten(1).double(),
-            self.basis.shape[2],
-        )  # float32: NaN from MKL's eigh at times
-        classes = [every[digits.labels == k] for k in range(NO_CLASS)]
+        every = digits.images.flatten(1).cpu().double()  # in float32, a threaded eigh gave NaN for few digits
+        labels, rank = digits.labels.cpu(), self.basis.shape[2]
+        classes = [every[labels == k] for k in range(NO_CLASS)]
         for k, rows in enumerate([*classes, every]):
             rows = rows if len(rows) > 1 else every
             values, axes = torch.linalg.eigh(rows.T.cov())  # ascending
@@ -59,13 +57,15 @@ class ClassGaussians(nn.Module):
     @torch.no_grad()
     def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:
         """u_t(x) of the class `label` `(batch,)`, 0 to 10, of each x `(batch, *dim)`."""
-        path, mean, basis, variance = self.path, self.mean[label], self.basis[label], self.variance[label]
+        path, mean, variance = self.path, self.mean[label], self.variance[label]
         alpha, sigma, d_alpha, d_sigma = (
             f(t)[:, None] for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma)
         )
         gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
         gain, gain_elsewhere = gain[:, :-1], gain[:, -1:]
         away = x.flatten(1) - alpha * mean
-        along = torch.einsum("bpr,bp->br", basis, away)  # coordinates in the directions of V
-        pull = gain_elsewhere * away + torch.einsum("bpr,br->bp", basis, (gain - gain_elsewhere) * along)
+        pull = gain_elsewhere * away
+        for k in label.unique().tolist():  # class by class, since one basis per image would fill the memory
+            rows, basis = label == k, self.basis[k]
+            pull[rows] += (gain - gain_elsewhere)[rows] * (away[rows] @ basis) @ basis.T
         return (d_alpha * mean + pull).view_as(x)

@@ -52,3 +52,7 @@ def watch(training: Training, steps: int | None = None, seconds: float | None = 
         note = "stopped by hand; the model is usable"
     if progress:
         show(progress, note)
+    else:
+        screen.update(
+            HTML(f"Nothing to do: {training.step:,} steps are done, and budgets count from step 0.")
+        )

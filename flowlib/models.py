@@ -52,7 +52,8 @@ class VelocityNet(nn.Module):
             raise ValueError(
                 f"label needs one class per image, shape ({len(x)},), but has {tuple(label.shape)}"
             )
-        waves = per_point(t, x).flatten(1) * self.frequencies
+        t, label = per_point(t, x).flatten(), label.to(x.device)
+        waves = t[:, None] * self.frequencies
         context = F.silu(self.time(torch.cat([waves.sin(), waves.cos()], dim=1)) + self.label(label))
 
         u = self.gaussians(x, t, label)
@@ -104,11 +105,11 @@ def generate(
     Returns the whole `Trajectory`; its `end` is the images, `(batch, 1, 16, 16)`. Raises `ValueError` for
     labels that are no class.
     """
-    whole = label.ndim == 1 and len(label) and not label.is_floating_point()
+    whole = label.ndim == 1 and len(label) and not (label.is_floating_point() or label.dtype == torch.bool)
     if not whole or label.min() < 0 or label.max() > NO_CLASS:
         raise ValueError(
             f"label needs whole numbers 0 to 9, or 10 for any digit, shape (batch,), but is {label}"
         )
     device = next(model.parameters()).device
     x_0 = torch.randn(len(label), 1, 16, 16, generator=torch.Generator().manual_seed(seed)).to(device)
-    return solve_ode(partial(model, label=label.to(device)), x_0, time_grid(steps), method)
+    return solve_ode(partial(model, label=label.to(device, torch.int64)), x_0, time_grid(steps), method)

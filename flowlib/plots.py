@@ -19,9 +19,9 @@ from torch import Tensor
 from flowlib.solvers import Trajectory
 
 NOISE, DATA, EXACT, LEARNED = "#6b7280", "#c2570c", "#1d4ed8", "#15803d"  # 3:1 or more on white
-CLASSES = ("#7e22ce", "#0e7490", "#be123c")  # for figures that compare classes, each with its marker
+CLASSES = ("#6d28d9", "#0e7490", "#be123c")  # for figures that compare classes, each with its marker
 MARKERS = ("o", "^", "s")
-MARK = "#0e7490"  # what a control points at
+MARK = "#a21caf"  # what a control points at
 WIDEST = 1000  # screen pixels: what a notebook shows without scrolling
 
 
@@ -84,8 +84,10 @@ def image_grid(
 
 def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Axes | None = None) -> Axes:
     """A trajectory of images as stills, time from left to right; each still shows all images of the batch."""
-    last = len(trajectory.ts) - 1
-    chosen = [round(last * k / (frames - 1)) for k in range(frames)]
+    if frames < 2:
+        raise ValueError(f"a film strip needs 2 frames or more, but frames is {frames}")
+    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, frames).round().astype(int)).tolist()
+    frames = len(chosen)
     stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
     height, width = stills[0].shape
     gap = 8
@@ -103,7 +105,7 @@ def signed_image(values: Tensor, ax: Axes | None = None, limit: float | None = N
     """One signed number per pixel, `(16, 16)`: purple below zero, white at zero, orange above."""
     ax = ax or _axes(3.4, 3)
     limit = limit or values.abs().max().item() or 1.0
-    picture = ax.imshow(values.numpy(), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    picture = ax.imshow(_array(values), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.figure.colorbar(picture, ax=ax, shrink=0.85)
     ax.set(xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
     return ax
@@ -125,7 +127,7 @@ def mark_pixel(ax: Axes, row: int, column: int) -> None:
 def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axes:
     """An image `(1, 16, 16)` as the 256 numbers of its vector, one bar each; `row` picks out 16 of them."""
     ax = ax or _axes(9, 2.2)
-    numbers = image.flatten().numpy()
+    numbers = _array(image.flatten())
     colours = [MARK if row is not None and k // 16 == row else DATA for k in range(len(numbers))]
     ax.bar(range(len(numbers)), numbers + 1, bottom=-1, width=1, color=colours)
     ax.set(xlim=(-0.5, len(numbers) - 0.5), ylim=(-1, 1), xlabel="entry k of the vector", ylabel="value")
@@ -135,9 +137,11 @@ def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axe
 
 def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
     """Point clouds `(n, 2)` by name, each with its colour and its marker."""
+    if len(points) > len(CLASSES):
+        raise ValueError(f"clouds draws at most {len(CLASSES)} clouds, but got {len(points)}")
     ax = ax or _axes(6, 4.5)
     for (name, cloud), colour, marker in zip(points.items(), CLASSES, MARKERS):
-        ax.scatter(*cloud.numpy().T, s=14, color=colour, marker=marker, alpha=0.5, linewidths=0, label=name)
+        ax.scatter(*_array(cloud).T, s=14, color=colour, marker=marker, alpha=0.5, linewidths=0, label=name)
     ax.legend(markerscale=1.6)
     return ax
 
@@ -145,11 +149,11 @@ def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
 def paths_2d(trajectory: Trajectory, data: Tensor, color: str = LEARNED, ax: Axes | None = None) -> Axes:
     """Trajectories of points in the plane, from grey starts to their ends; `data` `(n, 2)` as diamonds."""
     ax = ax or _axes(5, 4.5)
-    across, up = trajectory.xs.numpy().transpose(2, 0, 1)
+    across, up = _array(trajectory.xs).transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
     ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
-    ax.scatter(*data.numpy().T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data")
+    ax.scatter(*_array(data).T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data")
     ax.set_aspect("equal")
     return ax
 
@@ -174,7 +178,7 @@ def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[
     down, across = height + above, width + 2
     canvas = np.full((-(-len(images) // columns) * down, columns * across), np.nan)
     corners = [(down * (i // columns) + above, across * (i % columns) + 1) for i in range(len(images))]
-    for (top, left), image in zip(corners, images[:, 0].detach().cpu().numpy()):
+    for (top, left), image in zip(corners, _array(images[:, 0])):
         canvas[top : top + height, left : left + width] = image
     return canvas, corners
 
@@ -189,6 +193,10 @@ def _draw_canvas(canvas: np.ndarray, ax: Axes | None) -> Axes:
     ax.imshow(canvas, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     return ax
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()
 
 
 def _axes(width: float, height: float) -> Axes:

@@ -23,6 +23,7 @@ BATCH = 64
 LEARNING_RATE = 4e-3
 LABEL_DROPOUT = 0.1  # share of images trained as "any digit"
 WARM_UP = 0.05  # share of the budget in which the learning rate rises
+RISE = 1e-3  # so that the first step moves
 LOSS_SPAN = 50  # steps over which the reported loss is averaged
 
 
@@ -45,7 +46,8 @@ class Training:
     """A training run that can be stopped after any step and continued to the bit.
 
     `model` is the one to use, at any moment: the moving average of `network`, which the optimiser
-    moves. On one device and number of threads, the same digits, seed and steps give the same weights.
+    moves. On one CPU and number of threads, the same digits, seed and steps give the same
+    weights; a GPU may differ in the last bits.
 
     `digits`: what to learn; `model`: where to start (a fresh `VelocityNet`, drawn from `seed`, if none
     is given); `path`: from noise to data. Raises `ValueError` for an empty set of digits.
@@ -55,7 +57,7 @@ class Training:
         self,
         digits: Digits,
         model: nn.Module | None = None,
-        path: AffinePath = LinearPath(),
+        path: AffinePath | None = None,
         seed: int = 0,
         device: str = "cpu",
     ):
@@ -63,12 +65,12 @@ class Training:
             raise ValueError("training needs at least one digit, but the set is empty")
         if model is None:
             with torch.random.fork_rng(devices=[]):  # the reader's own random numbers stay untouched
-                torch.manual_seed(seed)
-                model = VelocityNet(path)
+                torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPU too
+                model = VelocityNet(path or LinearPath())
             model.gaussians.fit(digits)
-        self.path, self.device = path, torch.device(device)
+        self.path, self.device = path or getattr(model, "path", LinearPath()), torch.device(device)
         self.images, self.labels = digits.images.to(device), digits.labels.to(device)
-        self.network = model.to(device)
+        self.network = model.to(device).requires_grad_(True)  # the average of another training has none
         self.model = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), betas=(0.9, 0.98), fused=True)
         self.generator = torch.Generator().manual_seed(seed)
@@ -82,7 +84,7 @@ class Training:
         stopped. The learning rate falls to zero by the end of the budget. Raises `ValueError` without one.
         """
         budgets = [b for b in (steps, seconds) if b is not None]
-        if not budgets or min(budgets) <= 0:
+        if not budgets or not all(0 < b < torch.inf for b in budgets):
             raise ValueError(f"training needs steps= or seconds= above 0, but got {steps=}, {seconds=}")
 
         def fraction() -> float:
@@ -110,15 +112,15 @@ class Training:
                 f"the loss is {value} after {self.step} steps; the model is left as it was before this one. "
                 "Are all images finite, and is the learning rate small enough?"
             )
+        self.optimizer.zero_grad()  # first, so that a step that failed half-way leaves nothing behind
         loss.backward()
         self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(
-            1, (used + 1e-3) / WARM_UP, (1 - used) / (1 - WARM_UP)
+            1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP)
         )
         self.optimizer.step()
-        self.optimizer.zero_grad()
 
         self.step += 1
-        share = min(1.0, 11 / (self.step + 10))  # the average looks back over about a tenth of all steps
+        share = 11 / (self.step + 10)  # so the average looks back over about a tenth of all steps so far
         torch._foreach_lerp_(
             list(self.model.parameters()), [w.detach() for w in self.network.parameters()], share
         )

@@ -49,6 +49,26 @@ def test_the_field_is_the_mean_velocity_of_the_pairs_that_pass(path):
         assert (samples.mean(0).abs() < 4.5 * samples.std(0) / n**0.5).all()
 
 
+@pytest.mark.parametrize("path", [LinearPath(), TrigonometricPath()], ids=["linear", "trigonometric"])
+def test_the_field_is_the_conditional_expectation_of_jointly_normal_variables(path):
+    """Dense oracle: α̇ m + (α̇ α C + σ̇ σ I) (α² C + σ² I)⁻¹ (x - α m)."""
+    gaussians = ClassGaussians(path).double()
+    gaussians.fit(load_digits())
+    x = torch.randn(4, 1, 16, 16, dtype=torch.float64)
+    t, label = torch.tensor([0.0, 0.3, 0.7, 1.0], dtype=torch.float64), torch.tensor([3, 8, 10, 8])
+    velocity, eye = gaussians(x, t, label).flatten(1), torch.eye(256, dtype=torch.float64)
+    for v, point, time, k in zip(velocity, x.flatten(1), t, label):
+        alpha, sigma, d_alpha, d_sigma = (
+            f(time) for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma)
+        )
+        m, basis, variance = gaussians.mean[k], gaussians.basis[k], gaussians.variance[k]
+        C = basis * variance[:-1] @ basis.T + variance[-1] * (eye - basis @ basis.T)
+        pull = (d_alpha * alpha * C + d_sigma * sigma * eye) @ torch.linalg.solve(
+            alpha**2 * C + sigma**2 * eye, point - alpha * m
+        )
+        torch.testing.assert_close(v, d_alpha * m + pull, atol=1e-4, rtol=1e-4)
+
+
 def test_unfitted_it_is_the_field_of_standard_noise():
     t = torch.tensor([0.3, 0.8])
     x = torch.randn(2, 1, 16, 16)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from flowlib import __main__ as command
 from flowlib.__main__ import main
 from flowlib.checkpoints import load_model
 from flowlib.metrics import accuracy, frechet_distance
 from flowlib.models import generate
+from flowlib.training import Training
 
 FILES = {"model.safetensors", "trajectories.html", "trajectories.png", "samples.npz", "report.json"}
 
@@ -38,7 +40,9 @@ def test_the_samples_are_the_models_and_in_equal_numbers(out):
     assert images.min() >= 0
     assert images.max() <= 1
     assert np.bincount(labels).tolist() == [7] * 10
-    again = generate(load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=6).end
+    again = generate(
+        load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=5_000_001
+    ).end
     np.testing.assert_allclose(images, (again[:, 0].clamp(-1, 1) + 1).numpy() / 2, atol=1e-5)
 
 
@@ -65,6 +69,7 @@ def test_the_report_says_what_the_samples_say(out):
         (["--seconds", "nan"], "needs a number above 0"),
         (["--steps", "2.5"], "needs a whole number above 0"),
         (["--samples", "64"], "above 64"),
+        (["--seed", "-1"], "above -1 and below"),
         (["--data", "mnist"], "invalid choice"),
         (
             ["--device", "cuda"] if not torch.cuda.is_available() else ["--device", "mps"],
@@ -76,7 +81,9 @@ def test_a_bad_argument_gets_one_clear_line_and_exit_code_2(arguments, words, ca
     with pytest.raises(SystemExit) as stop:
         main([*arguments, "--out", str(tmp_path)])
     assert stop.value.code == 2
-    assert re.search(words, capsys.readouterr().err.splitlines()[-1])
+    error = capsys.readouterr().err
+    assert re.search(words, error)
+    assert len(error.splitlines()) == 1
 
 
 def test_an_output_folder_that_is_a_file_gets_exit_code_2(tmp_path, capsys):
@@ -96,7 +103,31 @@ def test_ctrl_c_in_the_middle_of_training_still_writes_everything(tmp_path):
         assert piece, f"it ended before its first step: {shown}"
         shown += piece
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=120)
+    try:
+        _, rest = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 0, rest
     assert {file.name for file in tmp_path.iterdir()} == FILES
     assert json.loads((tmp_path / "report.json").read_text())["seconds_trained"] < 600
+
+
+def test_the_average_of_the_weights_is_what_is_written(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(command, "Training", lambda *a, **k: made.append(Training(*a, **k)) or made[-1])
+    main(["--seconds", "0.5", "--samples", "65", "--steps", "1", "--out", str(tmp_path)])
+    written = load_model(tmp_path / "model.safetensors").state_dict()
+    assert all(torch.equal(written[name], weight) for name, weight in made[0].model.state_dict().items())
+
+
+def test_ctrl_c_while_writing_leaves_no_report_of_another_run(tmp_path, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    (tmp_path / "report.json").write_text("of yesterday")
+    monkeypatch.setattr(command, "generate", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        main(["--seconds", "0.2", "--out", str(tmp_path)])
+    assert stop.value.code == 130
+    assert "stopped while writing" in capsys.readouterr().err
+    assert not (tmp_path / "report.json").exists()

@@ -10,6 +10,7 @@ from flowlib.checkpoints import load_training, save_training
 from flowlib.data import Digits, load_digits
 from flowlib.losses import squared_norm
 from flowlib.models import NO_CLASS, VelocityNet
+from flowlib.paths import TrigonometricPath
 from flowlib.training import Training
 
 
@@ -173,3 +174,37 @@ def test_a_model_of_the_readers_own_is_trained_in_place(digits):
     own = VelocityNet()
     training = Training(digits, own)
     assert training.network is own
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(digits):
+    training = Training(digits)
+    rates = [training.optimizer.param_groups[0]["lr"] for _ in training.run(steps=40)]
+    assert rates[0] < 0.05 * module.LEARNING_RATE
+    assert max(rates) == pytest.approx(module.LEARNING_RATE)
+    assert rates[-1] < 0.05 * module.LEARNING_RATE
+
+
+def test_the_path_of_the_model_is_the_one_it_is_trained_on(digits, monkeypatch):
+    seen, inside = [], module.cfm_loss
+    monkeypatch.setattr(module, "cfm_loss", lambda *given: seen.append(given[-1]) or inside(*given))
+    list(Training(digits, VelocityNet(TrigonometricPath())).run(steps=1))
+    assert seen == [TrigonometricPath()]
+
+
+def test_a_loaded_training_counts_its_seconds_on(digits, tmp_path):
+    saved = Training(digits)
+    list(saved.run(steps=1))
+    save_training(saved, tmp_path / "t.safetensors")
+    assert load_training(tmp_path / "t.safetensors", digits).seconds == saved.seconds > 0
+
+
+@pytest.mark.parametrize("budget", [float("nan"), float("inf")])
+def test_a_budget_that_never_ends_is_refused(digits, budget):
+    with pytest.raises(ValueError, match="above 0"):
+        next(Training(digits).run(seconds=budget))
+
+
+def test_the_average_of_one_training_can_start_another(digits):
+    first = Training(digits)
+    list(first.run(steps=1))
+    list(Training(digits, first.model).run(steps=1))

@@ -35,6 +35,12 @@ class Digits:
                 "images.reshape(-1, 1, 16, 16)"
             )
 
+        if not self.images.is_floating_point() or self.labels.dtype != torch.int64:
+            raise ValueError(
+                f"Digits needs float images and int64 labels, but got {self.images.dtype} and "
+                f"{self.labels.dtype}; write images.float() / 127.5 - 1 and labels.long()"
+            )
+
     def __len__(self) -> int:
         """How many."""
         return len(self.labels)
