@@ -29,9 +29,7 @@ class ClassGaussians(nn.Module):
         self.path = path
         self.register_buffer("mean", torch.zeros(NO_CLASS + 1, pixels))
         self.register_buffer("basis", torch.zeros(NO_CLASS + 1, pixels, rank))
-        self.register_buffer(
-            "variance", torch.ones(NO_CLASS + 1, rank + 1)
-        )  # the last is for all other directions
+        self.register_buffer("variance", torch.ones(NO_CLASS + 1, rank + 1))  # the last: of all others
 
     @torch.no_grad()
     def fit(self, digits: Digits) -> None:
@@ -47,12 +45,9 @@ class ClassGaussians(nn.Module):
         for k, rows in enumerate([*classes, every]):
             rows = rows if len(rows) > 1 else every
             values, axes = torch.linalg.eigh(rows.T.cov())  # ascending
-            values = torch.cat([values[-rank:], values[:-rank].mean().reshape(1)])
-            self.mean[k], self.basis[k], self.variance[k] = (
-                rows.mean(0),
-                axes[:, -rank:],
-                values.clamp(min=FLOOR**2),
-            )
+            variances = torch.cat([values[-rank:], values[:-rank].mean().reshape(1)])
+            self.mean[k], self.basis[k] = rows.mean(0), axes[:, -rank:]
+            self.variance[k] = variances.clamp(min=FLOOR**2)
 
     @torch.no_grad()
     def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:

@@ -50,7 +50,7 @@ class Training:
     weights; a GPU may differ in the last bits.
 
     `digits`: what to learn; `model`: where to start (a fresh `VelocityNet`, drawn from `seed`, if none
-    is given); `path`: from noise to data. Raises `ValueError` for an empty set of digits.
+    is given); `path`: from noise to data. Raises `ValueError` for fewer digits than are needed.
     """
 
     def __init__(
@@ -114,16 +114,14 @@ class Training:
             )
         self.optimizer.zero_grad()  # first, so that a step that failed half-way leaves nothing behind
         loss.backward()
-        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(
-            1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP)
-        )
+        slope = min(1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP))
+        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * slope
         self.optimizer.step()
 
         self.step += 1
         share = 11 / (self.step + 10)  # so the average looks back over about a tenth of all steps so far
-        torch._foreach_lerp_(
-            list(self.model.parameters()), [w.detach() for w in self.network.parameters()], share
-        )
+        weights = [weight.detach() for weight in self.network.parameters()]
+        torch._foreach_lerp_(list(self.model.parameters()), weights, share)
         self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
 
 
