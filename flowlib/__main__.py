@@ -99,7 +99,7 @@ def _write(training: Training, options: argparse.Namespace) -> dict:
         "seconds_trained": round(training.seconds, 2),
         "steps": training.step,
         "images_seen": training.step * BATCH,
-        "mean_loss_of_last_50_steps": training.loss if training.step else None,
+        "last_loss": training.loss if training.step else None,
         "parameters": sum(p.numel() for p in model.parameters()),
         "solver_steps": options.steps,
         "sampling_seconds": round(sampling_seconds, 2),
