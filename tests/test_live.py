@@ -41,3 +41,13 @@ def test_a_watched_training_that_is_stopped_says_so_and_keeps_what_it_has(traini
     monkeypatch.setattr(training, "run", run)
     live.watch(training, steps=3)
     assert training.step == 3
+
+
+def test_what_is_shown_is_made_by_the_averaged_model(training, shown, monkeypatch):
+    makers, inside = [], live.generate
+    monkeypatch.setattr(
+        live, "generate", lambda model, *a, **k: makers.append(model) or inside(model, *a, **k)
+    )
+    live.watch(training, steps=2)
+    assert makers
+    assert all(maker is training.model for maker in makers)
