@@ -8,9 +8,9 @@ DEFLATE's Huffman code shortens that to about two bits a pixel. `player.js` undo
 
 import base64
 import html
+import io
 import json
 import math
-import struct
 import zlib
 from dataclasses import dataclass, field
 from importlib import resources
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from flowlib.files import write_atomically
 
@@ -163,13 +164,6 @@ def _poster(ts: np.ndarray, states: np.ndarray, gap: int = 6) -> tuple[bytes, st
 
 def _png(grey: np.ndarray) -> bytes:
     """Bytes `(height, width)` as a grey PNG file."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        body = kind + content
-        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-
-    height, width = grey.shape
-    rows = np.pad(grey, [(0, 0), (1, 0)])  # each row starts with 0: no filter
-    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
-    content = zlib.compress(rows.tobytes(), 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()

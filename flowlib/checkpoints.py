@@ -60,17 +60,18 @@ def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Trai
     network = _model(path, facts, _under("network", tensors))
     average = _model(path, facts, _under("model", tensors))
     counters = {name: facts.get(name) for name in COUNTERS}
-    states = {i: _under(f"optimizer.{i}", tensors) for i in range(len(list(network.parameters())))}
+    states = {}
     for i, weight in enumerate(network.parameters()):
+        state = _under(f"optimizer.{i}", tensors)
         shapes = {"step": (), "exp_avg": weight.shape, "exp_avg_sq": weight.shape} if counters["step"] else {}
-        if {name: state.shape for name, state in states[i].items()} != shapes:
+        if {name: tensor.shape for name, tensor in state.items()} != shapes:
             raise ValueError(f"{path}: its optimiser's state does not fit its weights")
-        states[i] = {name: _laid_out_like(weight, state) for name, state in states[i].items()}
+        if state:  # a training of no steps has none
+            states[i] = {name: _laid_out_like(weight, tensor) for name, tensor in state.items()}
     if "generator" not in tensors or not all(isinstance(value, int | float) for value in counters.values()):
         raise ValueError(f"{path}: it lacks the random state, or the numbers {', '.join(COUNTERS)}")
     training = Training(digits, network, network.path, device=device)
     training.model.load_state_dict(average.state_dict())
-    states = {i: state for i, state in states.items() if state}
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
     training.generator.set_state(tensors["generator"])
     for name, value in counters.items():

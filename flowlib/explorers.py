@@ -87,22 +87,19 @@ def pixel_neighbours(digits: Digits) -> Explorer:
     """How every pixel goes with a chosen one: its correlation over all images of one class."""
 
     @lru_cache
-    def correlations(label: int) -> Tensor:
-        pixels = digits.only(label).images.flatten(1)
-        return torch.corrcoef(pixels.T).nan_to_num(0.0)  # a pixel that never changes goes with nothing
+    def of_class(label: int) -> tuple[Tensor, Tensor]:
+        images = digits.only(label).images
+        correlations = torch.corrcoef(images.flatten(1).T).nan_to_num(0.0)  # 0 for a pixel that never changes
+        return images.mean(0), correlations
 
     def compute(label: int, row: int, column: int):
-        return (
-            digits.only(label).images.mean(0, keepdim=True),
-            correlations(label)[16 * row + column],
-            row,
-            column,
-        )
+        mean, correlations = of_class(label)
+        return mean, correlations[16 * row + column], row, column
 
     def draw(figure: Figure, frame) -> str:
         mean, correlation, row, column = frame
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
-        left.imshow(mean[0, 0].numpy(), cmap="gray_r", vmin=-1, vmax=1)
+        left.imshow(mean[0].numpy(), cmap="gray_r", vmin=-1, vmax=1)
         left.set(title="the mean image", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
         signed_image(correlation.view(16, 16), ax=right, limit=1)
         right.set_title(f"correlation with pixel ({row}, {column})")
@@ -128,10 +125,11 @@ def pixel_neighbours(digits: Digits) -> Explorer:
 def shadows(digits: Digits, directions: Tensor) -> Explorer:
     """Two classes seen along two of the `directions` `(256, k)`: the same clouds, another shadow."""
     classes = digits.labels.unique().tolist()
+    points = digits.images.flatten(1)
+    along = (points - points.mean(0)) @ directions  # (n, k)
 
     def compute(first: int, second: int, across: int, up: int):
-        centred = digits.images.flatten(1) - digits.images.flatten(1).mean(0)
-        plane = centred @ directions[:, [across - 1, up - 1]]
+        plane = along[:, [across - 1, up - 1]]
         return {f"digit {k}": plane[digits.labels == k] for k in dict.fromkeys((first, second))}, across, up
 
     def draw(figure: Figure, frame) -> str:
@@ -186,12 +184,13 @@ def heading(model: VelocityNet, steps: int = 20) -> Explorer:
         k = round(t * steps)
         time, x = trajectory(label, noise).ts[k].float(), trajectory(label, noise).xs[k]
         v = model(x, time.expand(1), label=torch.tensor([label]))
-        return t, label, torch.cat([x, v, model.path.endpoint(x, v, time.expand(1))]).cpu()
+        images = torch.cat([x, v, model.path.endpoint(x, v, time.expand(1))]).cpu()
+        reads = load_judge()(images[[0, 2]].clamp(-1, 1)).argmax(1).tolist()
+        return t, label, images, reads
 
     def draw(figure: Figure, frame) -> str:
-        t, label, images = frame
+        t, label, images, reads = frame
         image_grid(images, [f"x at t = {t:.2f}", "velocity v", "heading for"], ax=figure.add_subplot())
-        reads = load_judge()(images[[0, 2]].clamp(-1, 1)).argmax(1).tolist()
         return (
             f"Class {label} at t = {t:.2f}: the judge reads x as a {reads[0]}, "
             f"and where it is heading as a {reads[1]}."

