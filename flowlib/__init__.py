@@ -21,10 +21,12 @@ from flowlib.fields import (
     posterior_weights,
     square_field,
     square_root_field,
+    velocity_variance,
 )
 from flowlib.gaussians import NO_CLASS, ClassGaussians
 from flowlib.losses import cfm_loss, fm_loss, squared_norm, stratified_times
 from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neighbours
+from flowlib.mlp import VelocityMLP, fit
 from flowlib.models import VelocityNet, generate
 from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
 from flowlib.solvers import Trajectory, euler_step, heun_step, midpoint_step, rk4_step, solve_ode, time_grid

@@ -127,6 +127,20 @@ def marginal_field(data: Batch, path: AffinePath, memory_mb: float = 256) -> Fie
     return lambda x, t: conditional_velocity(x, t, posterior_mean(x, t, data, path, memory_mb), path)
 
 
+def velocity_variance(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
+    """Tr Cov(u_t(x | x_1) | x_t = x): how far the velocities of the pairs through x differ, `(batch,)`.
+
+    u_t(x | x_1) is affine in x_1 with the factor c = α̇ - σ̇ α / σ, so this is
+    c² (E[‖x_1‖² | x] - ‖E[x_1 | x]‖²). Its mean over t and x_t is what the CFM loss cannot fall below.
+    Shapes, times and errors as in `log_likelihood`.
+    """
+    weights, points = posterior_weights(x, t, data, path), data.flatten(1)
+    mean = weights @ points  # (batch, d)
+    variance = weights @ points.square().sum(1) - mean.square().sum(1)
+    factor = path.d_alpha(t) - path.d_sigma(t) * path.alpha(t) / path.sigma(t)
+    return factor.to(x).square() * variance.clamp(min=0)  # rounding can dip below 0
+
+
 def _check_before_data(t: Times) -> None:
     check_times(t)
     if (t > 1 - ROUNDING).any():

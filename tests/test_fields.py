@@ -21,6 +21,7 @@ from flowlib.fields import (
     posterior_weights,
     square_field,
     square_root_field,
+    velocity_variance,
 )
 from flowlib.paths import LinearPath, TrigonometricPath
 from flowlib.solvers import solve_ode, time_grid
@@ -55,6 +56,18 @@ def brute_force(x, t, data, path):
         weights.append([likelihood / evidence for likelihood in likelihoods])
         velocities.append(sum(weight * target for weight, target in zip(weights[-1], targets)))
     return torch.tensor(weights, dtype=x.dtype), torch.stack(velocities)
+
+
+@each_path
+def test_the_variance_of_the_velocities_is_their_mean_squared_distance_to_the_marginal_field(path):
+    x, t = normal(30, 2), 0.97 * torch.rand(30, generator=torch.Generator().manual_seed(1)).double()
+    weights, field = brute_force(x, t, DATA, path)
+    expected = torch.zeros(30, dtype=torch.float64)
+    for i, x_1 in enumerate(DATA):
+        velocity = conditional_velocity(x, t, x_1.expand(30, 2), path)
+        expected += weights[:, i] * (velocity - field).square().sum(1)
+    gap = (velocity_variance(x, t, DATA, path) - expected).abs() / (1 + expected)
+    assert gap.max() < 1e-10
 
 
 def mixture(t, data, path):
@@ -409,6 +422,7 @@ def test_at_the_data_end_the_exact_fields_refuse_and_name_the_remedy(path, t):
         lambda: log_density(x, times, DATA, path),
         lambda: posterior_mean(x, times, DATA, path),
         lambda: marginal_field(DATA, path)(x, times),
+        lambda: velocity_variance(x, times, DATA, path),
     ):
         with pytest.raises(ValueError, match=r"t = 1.*time_grid\(50, end=0\.99\)"):
             call()

@@ -20,6 +20,7 @@ ORDER = [  # each imports only from those before it
     "fields",
     "solvers",
     "losses",
+    "mlp",
     "gaussians",
     "models",
     "training",

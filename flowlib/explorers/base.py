@@ -1,0 +1,59 @@
+"""The explorer: a picture under sliders and drop-down lists, which follows them."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from flowlib.plots import figure_html
+
+
+class Explorer(widgets.VBox):
+    """Controls above a picture that follows them.
+
+    `compute(**values) -> frame` makes a frame from the values of the controls and is cached;
+    `draw(figure, frame) -> alt` draws it and returns its text alternative; `size` in inches; `controls`: a
+    widget with a `value` per name. Setting a control's `value` from code is the same as moving it by hand.
+    """
+
+    def __init__(self, compute: Callable, draw: Callable, size: tuple[float, float], **controls):
+        self.controls, self.picture = controls, widgets.HTML()
+        frame_of = lru_cache(maxsize=64)(compute)
+        places = []  # of the axes, found once: searching them again would double the wait, and let them jump
+
+        def refresh(_change=None) -> None:
+            figure = Figure(figsize=size)
+            alt = draw(figure, frame_of(**{name: control.value for name, control in controls.items()}))
+            if not places:
+                figure.set_layout_engine("constrained")
+                figure.draw_without_rendering()
+                figure.set_layout_engine("none")
+                places.extend(ax.get_position(original=True) for ax in figure.axes)
+            for ax, place in zip(figure.axes, places, strict=True):
+                ax.set_position(place, which="original")
+            self.picture.value = figure_html(figure, alt, crop=False)
+
+        for control in controls.values():
+            control.style.description_width = "8em"
+            control.layout.width = "32em"
+            control.observe(refresh, names="value")
+        refresh()
+        super().__init__([*controls.values(), self.picture])
+
+
+def number(name: str, value: int, low: int, high: int) -> widgets.IntSlider:
+    """A slider of whole numbers."""
+    return widgets.IntSlider(value=value, min=low, max=high, description=name)
+
+
+def real(name: str, value: float, low: float, high: float, step: float) -> widgets.FloatSlider:
+    """A slider of real numbers, such as t."""
+    return widgets.FloatSlider(
+        value=value, min=low, max=high, step=step, description=name, readout_format=".2f"
+    )
+
+
+def choice(name: str, options: list) -> widgets.Dropdown:
+    """A list to choose from; the first of its options is chosen."""
+    return widgets.Dropdown(options=options, value=options[0], description=name)

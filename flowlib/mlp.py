@@ -1,0 +1,54 @@
+"""A small network for points on a line or in the plane, and the loop that fits any model to any loss."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from flowlib.types import Batch, Times, per_point
+
+
+class VelocityMLP(nn.Module):
+    """v(x, t) for points `(batch, dim)`: x and t go in side by side, through two hidden layers of `width`.
+
+    `seed` fixes the weights to begin with; the reader's own random numbers stay untouched.
+    """
+
+    def __init__(self, dim: int = 2, width: int = 64, seed: int = 0):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.layers = nn.Sequential(
+                nn.Linear(dim + 1, width),
+                nn.SiLU(),
+                nn.Linear(width, width),
+                nn.SiLU(),
+                nn.Linear(width, dim),
+            )
+
+    def forward(self, x: Batch, t: Times) -> Batch:
+        """The velocity at x `(batch, dim)` and t `(batch,)`, in the dtype of the weights."""
+        return self.layers(torch.cat([x, per_point(t, x)], dim=1))
+
+
+def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate: float = 1e-2) -> list[float]:
+    """Move the parameters of `model` downhill on `loss()`, `steps` times; returns the loss at every step.
+
+    `loss` takes nothing and returns a scalar: it draws its own batch, anew at each call. The optimiser is
+    Adam, and its learning rate falls in a straight line to zero. Raises `ValueError` for fewer than one
+    step, and `RuntimeError` where the loss is no longer finite.
+    """
+    if steps < 1:
+        raise ValueError(f"fitting needs at least one step, but steps is {steps}")
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    losses = []
+    for step in range(steps):
+        value = loss()
+        if not value.isfinite():
+            raise RuntimeError(f"the loss is {value.item()} at step {step}; try a smaller learning_rate")
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
+        optimizer.step()
+        losses.append(value.item())
+    return losses

@@ -1,0 +1,79 @@
+"""What every figure shares: the lessons' look, a picture with its words, and a row of axes."""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+NOISE, DATA, EXACT, LEARNED = "#6b7280", "#c2570c", "#1d4ed8", "#15803d"  # 3:1 or more on white
+CLASSES = ("#6d28d9", "#0e7490", "#be123c")  # for figures that compare classes, each with its marker
+MARKERS = ("o", "^", "s")
+MARK = "#a21caf"  # what a control points at
+
+
+def style() -> None:
+    """Set matplotlib's defaults for a lesson: type that reads at the back of a hall, quiet axes."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "savefig.dpi": 100,
+            "font.size": 12,
+            "axes.titlesize": 13,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "image.cmap": "gray_r",
+        }
+    )
+
+
+def figure_png(figure: Figure | Axes, dpi: int = 100, crop: bool = True) -> bytes:
+    """The figure as the bytes of a PNG file, with `dpi` screen pixels to the inch; closes the figure.
+
+    `crop`: leave out empty margins, and keep what stands beyond the figure's edge; without it, the picture
+    has the figure's size, and takes half the time.
+    """
+    figure = figure.figure if isinstance(figure, Axes) else figure
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight" if crop else None, facecolor="white")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def figure_html(figure: Figure | Axes, alt: str, crop: bool = True) -> str:
+    """The figure as an HTML `<img>` that holds its picture and its text alternative; closes the figure."""
+    if not alt.strip():
+        raise ValueError('a figure needs words for those who cannot see it: show(ax, alt="...")')
+    picture = base64.b64encode(figure_png(figure, crop=crop)).decode()
+    return f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" style="max-width:100%">'
+
+
+def show(figure: Figure | Axes, alt: str) -> None:
+    """Display a figure in the notebook with its text alternative, and nothing else."""
+    from IPython.display import HTML, display
+
+    display(HTML(figure_html(figure, alt)))
+
+
+def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
+    """A figure with `count` axes side by side, each with its title."""
+    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.4), layout="constrained")
+    for ax, title in zip(axes, titles):
+        ax.set_title(title)
+    return figure, axes
+
+
+def as_array(values: Tensor) -> np.ndarray:
+    """The numbers of a tensor, wherever they lie, as matplotlib takes them."""
+    return values.detach().cpu().numpy()
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """The axes of a new figure of this size, in inches."""
+    return plt.figure(figsize=(width, height), layout="constrained").add_subplot()

@@ -1,0 +1,105 @@
+"""Figures of images: one, many, one through time, and an image as a vector."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from flowlib.plots.figures import DATA, MARK, as_array, new_axes
+from flowlib.solvers import Trajectory
+
+WIDEST = 1000  # screen pixels: what a notebook shows without scrolling
+
+
+def image_grid(
+    images: Tensor, titles: Sequence | None = None, columns: int = 8, ax: Axes | None = None
+) -> Axes:
+    """Images `(n, 1, 16, 16)` in [-1, 1], paper white and ink black, `columns` in a row.
+
+    `titles`: one short text per image, written above it. Values beyond [-1, 1] are clipped.
+    """
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"{len(images)} images need as many titles, but there are {len(titles)}")
+    canvas, corners = _mosaic(images, columns, above=2 if titles is None else 8)
+    ax = _draw_canvas(canvas, ax)
+    for (top, left), title in zip(corners, titles if titles is not None else []):
+        ax.text(left + images.shape[3] / 2, top - 1.2, str(title), ha="center", va="bottom", fontsize=11)
+    return ax
+
+
+def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Axes | None = None) -> Axes:
+    """A trajectory of images as stills, time from left to right; each still shows all images of the batch."""
+    if frames < 2:
+        raise ValueError(f"a film strip needs 2 frames or more, but frames is {frames}")
+    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, frames).round().astype(int)).tolist()
+    frames = len(chosen)
+    stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
+    height, width = stills[0].shape
+    gap = 8
+    canvas = np.full((height, frames * (width + gap) - gap), np.nan)
+    lefts = [i * (width + gap) for i in range(frames)]
+    for left, still in zip(lefts, stills):
+        canvas[:, left : left + width] = still
+    ax = _draw_canvas(canvas, ax)
+    for left, k in zip(lefts, chosen):
+        ax.text(left + width / 2, -1.5, f"t = {trajectory.ts[k]:.2f}", ha="center", va="bottom")
+    return ax
+
+
+def signed_image(values: Tensor, ax: Axes | None = None, limit: float | None = None) -> Axes:
+    """One signed number per pixel, `(16, 16)`: purple below zero, white at zero, orange above."""
+    ax = ax or new_axes(3.4, 3)
+    limit = limit or values.abs().max().item() or 1.0
+    picture = ax.imshow(as_array(values), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.figure.colorbar(picture, ax=ax, shrink=0.85)
+    ax.set(xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
+    return ax
+
+
+def mark_pixel(ax: Axes, row: int, column: int) -> None:
+    """Draw a frame around one pixel of an image shown with one unit per pixel."""
+    ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=MARK, linewidth=2.5))
+
+
+def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axes:
+    """An image `(1, 16, 16)` as the 256 numbers of its vector, one bar each; `row` picks out 16 of them."""
+    ax = ax or new_axes(9, 2.2)
+    numbers = as_array(image.flatten())
+    ax.stairs(numbers, np.arange(len(numbers) + 1) - 0.5, baseline=-1, fill=True, color=DATA)
+    if row is not None:
+        chosen = np.arange(16 * row, 16 * row + 17)
+        ax.stairs(numbers[16 * row : 16 * row + 16], chosen - 0.5, baseline=-1, fill=True, color=MARK)
+    ax.set(xlim=(-0.5, len(numbers) - 0.5), ylim=(-1, 1), xlabel="entry k of the vector", ylabel="value")
+    ax.set_xticks(range(0, 257, 32))
+    return ax
+
+
+def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Images on one canvas, NaN between them, `above` empty lines over each; and their top left corners."""
+    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
+        raise ValueError(
+            f"images need the shape (n, 1, height, width) with n > 0, but have {tuple(images.shape)}"
+        )
+    columns = min(columns, len(images))
+    height, width = images.shape[2:]
+    down, across = height + above, width + 2
+    canvas = np.full((-(-len(images) // columns) * down, columns * across), np.nan)
+    corners = [(down * (i // columns) + above, across * (i % columns) + 1) for i in range(len(images))]
+    for (top, left), image in zip(corners, as_array(images[:, 0])):
+        canvas[top : top + height, left : left + width] = image
+    return canvas, corners
+
+
+def _draw_canvas(canvas: np.ndarray, ax: Axes | None) -> Axes:
+    """Show a canvas so that, on a figure of its own, each pixel is a whole number of screen pixels wide."""
+    if ax is None:
+        height, width = canvas.shape
+        scale = max(1, min(5, WIDEST // width))
+        figure = plt.figure(figsize=(width * scale / 100, height * scale / 100), dpi=100)
+        ax = figure.add_axes((0, 0, 1, 1))
+    ax.imshow(canvas, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    return ax
