@@ -8,7 +8,7 @@ import torch
 from flowlib import training as module
 from flowlib.checkpoints import load_training, save_training
 from flowlib.data import Digits, load_digits
-from flowlib.losses import squared_norm
+from flowlib.losses import cfm_loss, squared_norm
 from flowlib.models import NO_CLASS, VelocityNet
 from flowlib.paths import TrigonometricPath
 from flowlib.training import Training
@@ -115,6 +115,38 @@ def test_training_sees_each_image_with_its_own_label_and_a_tenth_without(digits,
     without = sum(given == NO_CLASS for _, given in seen)
     assert all(given in (own, NO_CLASS) for own, given in seen)
     assert 0.05 < without / len(seen) < 0.15
+
+
+def test_training_starts_from_normal_noise_and_draws_it_anew_at_every_step(digits, monkeypatch):
+    noises = []
+
+    def spy(model, x_0, x_1, t, path):
+        noises.append(x_0)
+        return squared_norm(model(x_1, t)).mean()
+
+    monkeypatch.setattr(module, "cfm_loss", spy)
+    list(Training(digits).run(steps=10))
+    drawn = torch.cat(noises).flatten().double()
+    error = len(drawn) ** -0.5
+    assert abs(drawn.mean()) < 5 * error
+    assert abs((drawn**2).mean() - 1) < 5 * 2**0.5 * error
+    assert abs((drawn**4).mean() - 3) < 5 * 96**0.5 * error  # a uniform number would give 1.8
+    assert len({noise[0].numpy().tobytes() for noise in noises}) == 10
+
+
+def test_a_step_follows_the_gradient_of_its_own_batch(digits, monkeypatch):
+    gradients = []
+
+    def spy(model, *batch):
+        loss = cfm_loss(model, *batch)
+        gradients.append(torch.autograd.grad(loss, list(model.func.parameters()), retain_graph=True))
+        return loss
+
+    monkeypatch.setattr(module, "cfm_loss", spy)
+    training = Training(digits)
+    for _ in training.run(steps=3):
+        for weight, expected in zip(training.network.parameters(), gradients[-1]):
+            torch.testing.assert_close(weight.grad, expected)
 
 
 def test_learning_lowers_the_loss_on_noise_it_has_not_seen(digits):
