@@ -29,7 +29,16 @@ from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neig
 from flowlib.mlp import VelocityMLP, fit
 from flowlib.models import VelocityNet, generate
 from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
-from flowlib.solvers import Trajectory, euler_step, heun_step, midpoint_step, rk4_step, solve_ode, time_grid
+from flowlib.solvers import (
+    Trajectory,
+    euler_step,
+    heun_step,
+    midpoint_step,
+    picard,
+    rk4_step,
+    solve_ode,
+    time_grid,
+)
 from flowlib.training import Progress, Training
 
 _LATER = ("animations", "exercises", "explorers", "live", "plots")

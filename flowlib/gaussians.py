@@ -1,5 +1,7 @@
 """The best field without a network: what flow matching would learn if each class were one Gaussian."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -57,10 +59,41 @@ class ClassGaussians(nn.Module):
             f(t)[:, None] for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma)
         )
         gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
+        return (d_alpha * mean + self._along(x.flatten(1) - alpha * mean, gain, label)).view_as(x)
+
+    @torch.no_grad()
+    def sample(self, x_0: Batch, label: Tensor) -> Batch:
+        """One image of the class `label` `(batch,)`, 0 to 10, from each noise x_0 `(batch, *dim)`.
+
+        x_1 = m + L x_0 with L = V diag(√λ) Vᵀ, so that x_0 ~ N(0, I) gives x_1 ~ N(m, C). It is where the
+        field of this class carries x_0. Pixels may lie outside [-1, 1].
+        """
+        stretched = self._along(x_0.flatten(1), self.variance[label].sqrt(), label)
+        return (self.mean[label] + stretched).view_as(x_0)
+
+    @torch.no_grad()
+    def log_density(self, x: Batch, label: Tensor) -> Tensor:
+        """The log-density log N(x; m, C) `(batch,)` of each x `(batch, *dim)` for its class `label`, 0 to 10.
+
+        A natural logarithm, of a density per unit of every pixel: it may be above 0.
+        """
+        away, variance = x.flatten(1) - self.mean[label], self.variance[label]
+        pixels, rank = self.basis.shape[1:]
+        distance = (away * self._along(away, 1 / variance, label)).sum(1)
+        log_det = variance[:, :-1].log().sum(1) + (pixels - rank) * variance[:, -1].log()
+        return -(distance + log_det + pixels * math.log(2 * math.pi)) / 2
+
+    def covariance(self, label: int) -> Tensor:
+        """C `(pixels, pixels)` of one class, 0 to 10."""
+        basis, variance = self.basis[label], self.variance[label]
+        elsewhere = torch.eye(len(basis)).to(basis) - basis @ basis.T
+        return basis * variance[:-1] @ basis.T + variance[-1] * elsewhere
+
+    def _along(self, x: Tensor, gain: Tensor, label: Tensor) -> Tensor:
+        """Each x `(batch, pixels)` with its part along each direction of its class times the `gain` there."""
         gain, gain_elsewhere = gain[:, :-1], gain[:, -1:]
-        away = x.flatten(1) - alpha * mean
-        pull = gain_elsewhere * away
+        result = gain_elsewhere * x
         for k in label.unique().tolist():  # class by class, since one basis per image would fill the memory
             rows, basis = label == k, self.basis[k]
-            pull[rows] += (gain - gain_elsewhere)[rows] * (away[rows] @ basis) @ basis.T
-        return (d_alpha * mean + pull).view_as(x)
+            result[rows] += (gain - gain_elsewhere)[rows] * (x[rows] @ basis) @ basis.T
+        return result

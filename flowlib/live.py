@@ -6,17 +6,20 @@ from IPython.display import HTML, DisplayHandle
 from matplotlib.figure import Figure
 
 from flowlib.models import generate
-from flowlib.plots import curve, figure_html, image_grid
+from flowlib.plots import EXACT, curve, figure_html, image_grid
 from flowlib.training import Training
 
 REDRAW = 1.5  # seconds between two pictures
 
 
-def watch(training: Training, steps: int | None = None, seconds: float | None = None) -> None:
+def watch(
+    training: Training, steps: int | None = None, seconds: float | None = None, floor: float | None = None
+) -> None:
     """Run a training and show, while it runs, its loss and what ten fixed noises become.
 
     Budgets as in `Training.run`. The stop button of the notebook ends it early: `training.model` is usable
-    at any moment, and running `watch` on the same training again goes on.
+    at any moment, and running `watch` on the same training again goes on. `floor`: what the expected loss
+    cannot fall below, the mean of `velocity_variance` over t and x_t, drawn as a line under the curve.
     """
     labels = training.labels.unique().cpu()
     labels = labels.repeat(-(-10 // len(labels)))[:10].sort().values
@@ -28,8 +31,15 @@ def watch(training: Training, steps: int | None = None, seconds: float | None = 
         figure = Figure(figsize=(10, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
         curve(*zip(*losses), ax=left).set(xlabel="step", ylabel="loss", ylim=(0, None))
+        below = ""
+        if floor is not None:
+            left.axhline(floor, color=EXACT)
+            words, across = f"exact floor {floor:.1f}", left.get_yaxis_transform()
+            left.text(1, floor, words, color=EXACT, ha="right", va="bottom", transform=across)
+            below = f", over an exact floor of {floor:.1f}"
         image_grid(generate(training.model, labels, steps=10).end.cpu(), columns=5, ax=right)
-        alt = f"Loss against step, now {progress.loss:.0f}; ten samples, classes {labels.unique().tolist()}."
+        alt = f"Loss against step, now {progress.loss:.0f}{below}; "
+        alt += f"ten samples, classes {labels.unique().tolist()}."
         speed = progress.images / progress.seconds
         note = note or f"{progress.seconds * (1 / progress.fraction - 1):.0f} s left"
         screen.update(

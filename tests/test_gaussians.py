@@ -69,6 +69,54 @@ def test_the_field_is_the_conditional_expectation_of_jointly_normal_variables(pa
         torch.testing.assert_close(v, d_alpha * m + pull, atol=1e-4, rtol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def fitted(digits):
+    gaussians = ClassGaussians().double()
+    gaussians.fit(digits)
+    return gaussians
+
+
+@pytest.mark.parametrize("label", [3, NO_CLASS])
+def test_the_log_density_is_that_of_the_dense_normal_distribution(digits, fitted, label):
+    x = torch.cat([digits.images[:5], torch.randn(5, 1, 16, 16)]).double()
+    oracle = torch.distributions.MultivariateNormal(fitted.mean[label], fitted.covariance(label))
+    given = fitted.log_density(x, torch.full((10,), label))
+    torch.testing.assert_close(given, oracle.log_prob(x.flatten(1)), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("label", [3, NO_CLASS])
+def test_a_sample_is_the_mean_and_a_root_of_the_covariance_times_the_noise(fitted, label):
+    eye, labels = torch.eye(256).double(), torch.full((256,), label)
+    root = fitted.sample(eye, labels) - fitted.mean[label]
+    torch.testing.assert_close(root @ root.T, fitted.covariance(label), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        fitted.sample(0 * eye, labels), fitted.mean[label].expand(256, -1), atol=0, rtol=0
+    )
+
+
+def test_labels_may_be_mixed_and_images_keep_their_shape(fitted):
+    x_0, label = torch.randn(4, 1, 16, 16).double(), torch.tensor([8, 3, NO_CLASS, 8])
+    one_by_one = torch.cat([fitted.sample(x_0[i : i + 1], label[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(fitted.sample(x_0, label), one_by_one)
+    densities = torch.cat([fitted.log_density(x_0[i : i + 1], label[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(fitted.log_density(x_0, label), densities)
+
+
+def test_a_sample_is_where_the_field_carries_the_noise(fitted):
+    x_0, label = torch.randn(3, 256, generator=torch.Generator().manual_seed(0)).double(), torch.arange(3)
+    end = solve_ode(lambda x, t: fitted(x, t, label), x_0, time_grid(400), "rk4").end
+    torch.testing.assert_close(end, fitted.sample(x_0, label), atol=1e-4, rtol=0)
+
+
+def test_unfitted_it_draws_and_rates_standard_noise():
+    x, label = torch.randn(2, 1, 16, 16), torch.tensor([0, NO_CLASS])
+    assert torch.equal(ClassGaussians().sample(x, label), x)
+    torch.testing.assert_close(
+        ClassGaussians().log_density(x, label),
+        torch.distributions.Normal(0, 1).log_prob(x).flatten(1).sum(1),
+    )
+
+
 def test_unfitted_it_is_the_field_of_standard_noise():
     t = torch.tensor([0.3, 0.8])
     x = torch.randn(2, 1, 16, 16)

@@ -2,6 +2,7 @@ import pytest
 
 from flowlib import live
 from flowlib.data import load_digits
+from flowlib.plots import EXACT
 from flowlib.training import Training
 
 
@@ -51,3 +52,19 @@ def test_what_is_shown_is_made_by_the_averaged_model(training, shown, monkeypatc
     live.watch(training, steps=2)
     assert makers
     assert all(maker is training.model for maker in makers)
+
+
+def test_a_known_floor_is_drawn_under_the_loss_and_named(training, shown, monkeypatch):
+    lines, inside = [], live.figure_html
+
+    def spied(figure, alt):
+        lines.append([(line.get_color(), *line.get_ydata()) for line in figure.axes[0].lines])
+        return inside(figure, alt)
+
+    monkeypatch.setattr(live, "figure_html", spied)
+    live.watch(training, steps=2, floor=19.96)
+    assert (EXACT, 19.96, 19.96) in lines[-1]
+    assert "over an exact floor of 20.0" in shown[-1]
+    live.watch(training, steps=3)
+    assert len(lines[-1]) == 1
+    assert "floor" not in shown[-1]

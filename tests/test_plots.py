@@ -1,4 +1,5 @@
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
@@ -64,12 +65,40 @@ def test_each_plot_draws_on_the_axes_it_is_given(images):
         lambda ax: plots.clouds({"a": torch.rand(3, 2)}, ax=ax),
         lambda ax: plots.paths_2d(straight, torch.rand(3, 2), ax=ax),
         lambda ax: plots.curve([1, 2], [3, 4], label="loss", ax=ax),
+        lambda ax: plots.lattice(torch.sin, ax=ax),
+        lambda ax: plots.log_log({"a": (torch.tensor([1, 2]), torch.tensor([3.0, 4.0]))}, ax=ax),
+        lambda ax: plots.pulls(torch.zeros(2), torch.rand(3, 2), torch.ones(3) / 3, torch.rand(2), ax=ax),
     ]
     for draw in calls:
         ax = plt.figure().add_subplot()
         assert draw(ax) is ax
         assert ax.has_data()
         assert isinstance(draw(None), Axes)
+
+
+def test_a_lattice_is_drawn_before_and_after_and_so_is_its_square():
+    ax = plots.lattice(lambda x: 2 * x + 1, span=2, cells=4)
+    before, after = (torch.from_numpy(np.stack(lines.get_segments())) for lines in ax.collections)
+    torch.testing.assert_close(after, 2 * before + 1)
+    places = torch.arange(-2.0, 3.0).double()[:, None].expand(-1, before.shape[1])
+    torch.testing.assert_close(before[:5, :, 0], places)
+    torch.testing.assert_close(before[5:, :, 1], places)
+    corners = [[*patch.get_xy().min(0), *patch.get_xy().max(0)] for patch in ax.patches]
+    np.testing.assert_allclose(corners, [[0, 0, 1, 1], [1, 1, 3, 3]], atol=1e-12)
+
+
+def test_a_power_law_is_a_straight_line_with_its_exponent_as_slope():
+    x = torch.tensor([1.0, 10.0, 100.0])
+    ax = plots.log_log({"cube": (x, 5 * x**3)})
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert ax.get_legend_handles_labels()[1] == ["cube"]
+    with pytest.raises(ValueError, match="at most 4 lines"):
+        plots.log_log({str(i): (x, x) for i in range(5)})
+
+
+def test_paths_need_no_data():
+    straight = Trajectory(torch.tensor([0.0, 1.0]), torch.rand(2, 4, 2))
+    assert len(plots.paths_2d(straight).collections) == 2
 
 
 def _luminance(colour):
@@ -81,3 +110,10 @@ def _luminance(colour):
 def test_colours_stand_out_from_white_paper_by_three_to_one():
     for colour in (plots.NOISE, plots.DATA, plots.EXACT, plots.LEARNED, *plots.CLASSES):
         assert 1.05 / (_luminance(colour) + 0.05) >= 3
+
+
+def test_losses_over_time_stack_up_to_the_conditional_loss():
+    fm, gap = torch.tensor([3.0, 1.0]), torch.tensor([1.0, 0.5])
+    ax = plots.losses_over_time(torch.tensor([0.2, 0.8]), fm, gap)
+    assert ax.lines[0].get_ydata().tolist() == [4.0, 1.5]
+    assert ax.lines[0].get_color() == plots.DATA

@@ -12,6 +12,7 @@ from flowlib.solvers import (
     euler_step,
     heun_step,
     midpoint_step,
+    picard,
     rk4_step,
     solve_ode,
     time_grid,
@@ -285,3 +286,54 @@ def test_a_state_that_stops_being_finite_is_reported_with_its_time():
 
     with pytest.raises(ValueError, match=r"between t = 0\.5 and t = 0\.6.*smaller steps"):
         solve_ode(breaks, STARTS, time_grid(10))
+
+
+def test_picard_iterates_of_growth_are_the_taylor_polynomials_of_the_exponential():
+    start = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
+    iterates = picard(lambda x, t: x, start, time_grid(2000), 6)
+    assert len(iterates) == 7
+    t = time_grid(2000)[:, None, None]
+    for k, iterate in enumerate(iterates):
+        taylor = sum(t**j / math.factorial(j) for j in range(k + 1))
+        assert torch.allclose(iterate.xs, taylor * start, rtol=0, atol=1e-6)
+        assert torch.equal(iterate.ts, time_grid(2000)) and torch.equal(iterate.xs[0], start)
+
+
+def test_picard_iterates_of_a_field_that_depends_on_time_are_the_polynomials_by_hand():
+    start = torch.ones(1, 1, dtype=torch.float64)
+    iterates = picard(lambda x, t: 2 * t[:, None] * x, start, time_grid(2000), 2)
+    t = time_grid(2000)
+    assert torch.allclose(iterates[1].xs.flatten(), 1 + t**2, rtol=0, atol=1e-6)
+    assert torch.allclose(iterates[2].xs.flatten(), 1 + t**2 + t**4 / 2, rtol=0, atol=1e-6)
+
+
+def test_picard_ends_where_the_solver_ends_with_an_error_of_order_two():
+    exact, steps = growth_solution(STARTS, 1.0), [50, 100, 200]
+    errors = [(picard(growth, STARTS, time_grid(n), 40)[-1].end - exact).abs().max().item() for n in steps]
+    assert slope(steps, errors) == pytest.approx(2, abs=0.15)
+
+
+def test_picard_runs_backwards_on_an_uneven_grid_and_keeps_the_shape_of_images():
+    images = torch.randn(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    grid = torch.tensor([1.0, 0.9, 0.5, 0.45, 0.0])
+    iterates = picard(lambda x, t: t.view(-1, 1, 1, 1).expand_as(x), images, grid, 1)
+    assert iterates[0].xs.shape == iterates[1].xs.shape == (5, 3, 1, 4, 4)
+    assert iterates[1].end.dtype == torch.float32
+    assert torch.allclose(iterates[1].end, images - 0.5, rtol=0, atol=1e-6)  # exact: the field is linear in t
+
+
+@pytest.mark.parametrize("iterations", [0, -1, 1.5])
+def test_picard_needs_a_whole_number_of_iterations(iterations):
+    with pytest.raises(ValueError, match=f"at least 1.*{iterations}"):
+        picard(growth, STARTS, time_grid(3), iterations)
+
+
+def test_picard_refuses_what_the_solver_refuses_and_names_the_iterate_that_blows_up():
+    with pytest.raises(ValueError, match=r"ts .*time_grid\(25\)"):
+        picard(growth, STARTS, torch.zeros(3), 2)
+    with pytest.raises(ValueError, match="float"):
+        picard(growth, torch.ones(2, 1, dtype=torch.int64), time_grid(3), 2)
+    with pytest.raises(ValueError, match="same shape"):
+        picard(lambda x, t: x[:, :1], STARTS, time_grid(3), 2)
+    with pytest.raises(ValueError, match=r"iterate \d+ left the finite"):
+        picard(lambda x, t: x**2, 9 + STARTS, time_grid(3), 40)

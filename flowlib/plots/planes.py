@@ -1,10 +1,13 @@
 """Figures of points: clouds, fields and trajectories in the plane, and numbers against time."""
 
+from collections.abc import Callable
+
 import torch
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from torch import Tensor
 
-from flowlib.plots.figures import CLASSES, DATA, EXACT, LEARNED, MARKERS, NOISE, as_array, new_axes
+from flowlib.plots.figures import CLASSES, DATA, EXACT, LEARNED, MARK, MARKERS, NOISE, as_array, new_axes
 from flowlib.solvers import Trajectory
 from flowlib.types import Field
 
@@ -20,16 +23,18 @@ def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def paths_2d(trajectory: Trajectory, data: Tensor, color: str = LEARNED, ax: Axes | None = None) -> Axes:
+def paths_2d(
+    trajectory: Trajectory, data: Tensor | None = None, color: str = LEARNED, ax: Axes | None = None
+) -> Axes:
     """Trajectories of points in the plane, from grey starts to their ends; `data` `(n, 2)` as diamonds."""
     ax = ax or new_axes(5, 4.5)
     across, up = as_array(trajectory.xs).transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
     ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
-    ax.scatter(
-        *as_array(data).T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data"
-    )
+    if data is not None:
+        diamonds = {"s": 110, "marker": "D", "facecolors": "none", "edgecolors": DATA}
+        ax.scatter(*as_array(data).T, **diamonds, zorder=5, label="data")
     ax.set_aspect("equal")
     return ax
 
@@ -53,7 +58,7 @@ def arrows(
 ) -> Axes:
     """A field of the plane at time `t`: one arrow at each of `count`² places in [-span, span]².
 
-    The arrows of one figure have their lengths in proportion; the longest is as long as two places are apart.
+    The arrows of one figure have their lengths in proportion; the longest spans 0.85 of a gap.
     """
     ax = ax or new_axes(5, 4.5)
     places = torch.linspace(-span, span, count, dtype=torch.float64)
@@ -61,7 +66,7 @@ def arrows(
     with torch.no_grad():
         u = field(x, torch.full((len(x),), t, dtype=torch.float64))
     longest = u.norm(dim=1).max().item() or 1.0
-    scale = longest / (2 * span / (count - 1))
+    scale = longest / (0.85 * 2 * span / (count - 1))
     ax.quiver(
         *as_array(x).T,
         *as_array(u).T,
@@ -75,9 +80,77 @@ def arrows(
     return ax
 
 
+def lattice(
+    flow: Callable[[Tensor], Tensor],
+    span: float = 2.0,
+    cells: int = 8,
+    color: str = EXACT,
+    ax: Axes | None = None,
+) -> Axes:
+    """What a map of the plane, such as ψ_t, makes of the lattice of `cells`² squares on [-span, span]².
+
+    `flow` takes points `(n, 2)` to points `(n, 2)`. Grey: the lattice before; in `color`: its image. One
+    square is filled, before and after: the one whose lower left corner is (0, 0), where `cells` is even.
+    """
+    ax = ax or new_axes(5, 4.5)
+    along = torch.linspace(-span, span, 10 * cells + 1, dtype=torch.float64)
+    upright = torch.stack([torch.stack([c.expand_as(along), along], dim=1) for c in along[::10]])
+    lines = torch.cat([upright, upright.flip(2)])  # (2 cells + 2, 10 cells + 1, 2)
+    low, high = cells // 2, cells // 2 + 1
+    side = slice(10 * low, 10 * high + 1)
+    bottom, right, top, left = (lines[i, side] for i in (cells + 1 + low, high, cells + 1 + high, low))
+    square = torch.cat([bottom, right, top.flip(0), left.flip(0)])
+    with torch.no_grad():
+        images = flow(torch.cat([lines.flatten(0, 1), square]))
+    after = images[: -len(square)].view_as(lines), images[-len(square) :]
+    for (grid, filled), colour, width in (((lines, square), NOISE, 0.7), (after, color, 1.2)):
+        ax.add_collection(LineCollection(as_array(grid), colors=colour, linewidths=width))
+        ax.fill(*as_array(filled).T, color=colour, alpha=0.45)
+    ax.autoscale_view()
+    ax.set_aspect("equal")
+    return ax
+
+
+def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> Axes:
+    """Up to four lines (x, y) by name, both axes logarithmic: y = C x^p is straight, and p is its slope."""
+    looks = list(zip((*CLASSES, "black"), (*MARKERS, "D")))
+    if len(lines) > len(looks):
+        raise ValueError(f"log_log draws at most {len(looks)} lines, but got {len(lines)}")
+    ax = ax or new_axes(5, 3.8)
+    for (name, (x, y)), (colour, marker) in zip(lines.items(), looks):
+        look = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
+        ax.loglog(as_array(x), as_array(y), label=name, **look)
+    ax.minorticks_off()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
 def against_time(trajectory: Trajectory, color: str = LEARNED, ax: Axes | None = None, **line) -> Axes:
     """Trajectories of numbers, `xs` `(time, batch, 1)`: x upwards, t from left to right."""
     ax = ax or new_axes(5, 3.4)
     ax.plot(as_array(trajectory.ts), as_array(trajectory.xs.flatten(1)), color=color, **line)
     ax.set(xlabel="t", ylabel="x")
+    return ax
+
+
+def pulls(
+    x: Tensor, ends: Tensor, weights: Tensor | None = None, mean: Tensor | None = None, ax: Axes | None = None
+) -> Axes:
+    """At a place `x` `(2,)`: an arrow to each of `ends` `(n, 2)`, as thick as its weight, and one to `mean`.
+
+    An arrow's length is the way that is left, which on the linear path is 1 - t times the velocity.
+    `weights`: `(n,)`; without them all arrows are alike.
+    """
+    ax = ax or new_axes(5, 4.5)
+    shares = torch.ones(len(ends)) / 2 if weights is None else weights
+    shafts = [(end, DATA, 0.5 + 7 * share, 3) for end, share in zip(ends, shares.tolist())]
+    shafts += [] if mean is None else [(mean, EXACT, 3, 4)]
+    for end, color, width, layer in shafts:
+        style = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+        style["mutation_scale"] = 10 + 2 * width
+        ax.annotate("", end.tolist(), x.tolist(), arrowprops=style, zorder=layer)
+    diamonds = {"marker": "D", "facecolors": "none", "edgecolors": DATA, "zorder": 5, "label": "data"}
+    ax.scatter(*as_array(ends).T, s=110, **diamonds)
+    ax.scatter(*x.tolist(), s=60, color=MARK, zorder=6, label="x")
+    ax.set_aspect("equal")
     return ax
