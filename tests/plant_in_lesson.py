@@ -1,4 +1,4 @@
-"""python tests/plant_in_lesson.py 06: plant every bug of a lesson, one at a time, and say what each turned red.
+"""python tests/plant_in_lesson.py 06: plant every bug of a lesson, one by one, and say what each turned red.
 
 Prints one JSON line per bug, `[name, message]`, with an empty message where nothing failed. The lesson runs
 once; where a bug's cell comes up, a copy of the process goes on with the bug in it, up to the first failure.
