@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowlib.data import Digits
 from flowlib.paths import AffinePath, LinearPath
-from flowlib.types import Batch, Times
+from flowlib.types import Batch, Times, per_point
 
 NO_CLASS = 10  # the label that says "any digit"
 RANK = 64  # directions of a class that keep a variance of their own
@@ -23,11 +23,14 @@ class ClassGaussians(nn.Module):
 
     the conditional expectation of α̇ x_1 + σ̇ x_0 given x for jointly normal x_1, x_0. Unfitted, the data
     are N(0, I). Row 10 of each buffer is "any digit": one Gaussian for all. Directions beyond the `rank`
-    widest of a class share one variance.
+    widest of a class share one variance. Raises `ValueError` unless 1 <= `rank` < `pixels`; its methods do
+    where points, times or labels do not fit.
     """
 
     def __init__(self, path: AffinePath = LinearPath(), pixels: int = 256, rank: int = RANK):
         super().__init__()
+        if not 1 <= rank < pixels:
+            raise ValueError(f"rank needs 1 to pixels - 1 = {pixels - 1} directions, but is {rank}")
         self.path = path
         self.register_buffer("mean", torch.zeros(NO_CLASS + 1, pixels))
         self.register_buffer("basis", torch.zeros(NO_CLASS + 1, pixels, rank))
@@ -35,12 +38,15 @@ class ClassGaussians(nn.Module):
 
     @torch.no_grad()
     def fit(self, digits: Digits) -> None:
-        """Take means and covariances from `digits`, at least two of them; raises `ValueError` for fewer.
+        """Take means and covariances from `digits`, at least two of them, of the size of this model.
 
-        A class with fewer than two digits gets the Gaussian of all.
+        A class with fewer than two digits gets the Gaussian of all. Raises `ValueError` for fewer in all,
+        and for another size.
         """
         if len(digits) < 2:
             raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
+        if digits.images[0].numel() != self.mean.shape[1]:
+            raise ValueError(f"this model has {self.mean.shape[1]} pixels, but the digits have another size")
         every = digits.images.flatten(1).cpu().double()  # in float32, a threaded eigh gave NaN for few digits
         labels, rank = digits.labels.cpu(), self.basis.shape[2]
         classes = [every[labels == k] for k in range(NO_CLASS)]
@@ -54,12 +60,11 @@ class ClassGaussians(nn.Module):
     @torch.no_grad()
     def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:
         """u_t(x) of the class `label` `(batch,)`, 0 to 10, of each x `(batch, *dim)`."""
-        path, mean, variance = self.path, self.mean[label], self.variance[label]
-        alpha, sigma, d_alpha, d_sigma = (
-            f(t)[:, None] for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma)
-        )
+        rows, path = self._rows(x, label), self.path
+        mean, variance, t = self.mean[label], self.variance[label], per_point(t, rows)
+        alpha, sigma, d_alpha, d_sigma = (f(t) for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma))
         gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
-        return (d_alpha * mean + self._along(x.flatten(1) - alpha * mean, gain, label)).view_as(x)
+        return (d_alpha * mean + self._along(rows - alpha * mean, gain, label)).view_as(x)
 
     @torch.no_grad()
     def sample(self, x_0: Batch, label: Tensor) -> Batch:
@@ -68,7 +73,7 @@ class ClassGaussians(nn.Module):
         x_1 = m + L x_0 with L = V diag(√λ) Vᵀ, so that x_0 ~ N(0, I) gives x_1 ~ N(m, C). It is where the
         field of this class carries x_0. Pixels may lie outside [-1, 1].
         """
-        stretched = self._along(x_0.flatten(1), self.variance[label].sqrt(), label)
+        stretched = self._along(self._rows(x_0, label), self.variance[label].sqrt(), label)
         return (self.mean[label] + stretched).view_as(x_0)
 
     @torch.no_grad()
@@ -77,7 +82,7 @@ class ClassGaussians(nn.Module):
 
         A natural logarithm, of a density per unit of every pixel: it may be above 0.
         """
-        away, variance = x.flatten(1) - self.mean[label], self.variance[label]
+        away, variance = self._rows(x, label) - self.mean[label], self.variance[label]
         pixels, rank = self.basis.shape[1:]
         distance = (away * self._along(away, 1 / variance, label)).sum(1)
         log_det = variance[:, :-1].log().sum(1) + (pixels - rank) * variance[:, -1].log()
@@ -85,9 +90,18 @@ class ClassGaussians(nn.Module):
 
     def covariance(self, label: int) -> Tensor:
         """C `(pixels, pixels)` of one class, 0 to 10."""
+        check_labels(torch.tensor([label]), 1)
         basis, variance = self.basis[label], self.variance[label]
         elsewhere = torch.eye(len(basis)).to(basis) - basis @ basis.T
         return basis * variance[:-1] @ basis.T + variance[-1] * elsewhere
+
+    def _rows(self, x: Batch, label: Tensor) -> Tensor:
+        """Each x as a row, `(batch, pixels)`; `ValueError` where its size or its label does not fit."""
+        pixels = self.mean.shape[1]
+        if x.ndim < 2 or x.shape[1:].numel() != pixels:
+            raise ValueError(f"x needs {pixels} numbers for each point, but has shape {tuple(x.shape)}")
+        check_labels(label, len(x))
+        return x.flatten(1)
 
     def _along(self, x: Tensor, gain: Tensor, label: Tensor) -> Tensor:
         """Each x `(batch, pixels)` with its part along each direction of its class times the `gain` there."""
@@ -97,3 +111,12 @@ class ClassGaussians(nn.Module):
             rows, basis = label == k, self.basis[k]
             result[rows] += (gain - gain_elsewhere)[rows] * (x[rows] @ basis) @ basis.T
         return result
+
+
+def check_labels(label: Tensor, count: int) -> None:
+    """Raise `ValueError` unless `label` holds `count` classes: whole numbers 0 to 9, or 10 for any digit."""
+    whole = not (label.is_floating_point() or label.dtype == torch.bool)
+    if label.shape != (count,) or not whole or ((label < 0) | (label > NO_CLASS)).any():
+        raise ValueError(
+            f"label needs whole numbers 0 to 9, or 10 for any digit, shape ({count},), but is {label}"
+        )

@@ -1,5 +1,6 @@
 """A training that is watched while it runs: its loss, and what a few fixed noises become."""
 
+import math
 import time
 
 from IPython.display import HTML, DisplayHandle
@@ -7,7 +8,7 @@ from matplotlib.figure import Figure
 
 from flowlib.models import generate
 from flowlib.plots import EXACT, curve, figure_html, image_grid
-from flowlib.training import Training
+from flowlib.training import Progress, Training
 
 REDRAW = 1.5  # seconds between two pictures
 
@@ -20,14 +21,17 @@ def watch(
     Budgets as in `Training.run`. The stop button of the notebook ends it early: `training.model` is usable
     at any moment, and running `watch` on the same training again goes on. `floor`: what the expected loss
     cannot fall below, the mean of `velocity_variance` over t and x_t, drawn as a line under the curve.
+    Raises `ValueError` without a budget, and for a floor that is negative or not finite.
     """
+    if floor is not None and not 0 <= floor < math.inf:
+        raise ValueError(f"floor needs a finite number, at least 0, but is {floor}")
     labels = training.labels.unique().cpu()
     labels = labels.repeat(-(-10 // len(labels)))[:10].sort().values
     losses, next_picture = [], 0.0
     screen = DisplayHandle()
     screen.display(HTML(""))
 
-    def show(progress, note: str) -> None:
+    def show(progress: Progress, note: str) -> None:
         figure = Figure(figsize=(10, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
         curve(*zip(*losses), ax=left).set(xlabel="step", ylabel="loss", ylim=(0, None))

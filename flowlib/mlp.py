@@ -1,5 +1,6 @@
 """A small network for points on a line or in the plane, and the loop that fits any model to any loss."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -11,11 +12,14 @@ from flowlib.types import Batch, Times, per_point
 class VelocityMLP(nn.Module):
     """v(x, t) for points `(batch, dim)`: x and t go in side by side, through two hidden layers of `width`.
 
-    `seed` fixes the weights to begin with; the reader's own random numbers stay untouched.
+    `seed` fixes the weights to begin with; the reader's own random numbers stay untouched. Raises
+    `ValueError` for a `dim` or a `width` below 1.
     """
 
     def __init__(self, dim: int = 2, width: int = 64, seed: int = 0):
         super().__init__()
+        if dim < 1 or width < 1:
+            raise ValueError(f"dim and width need at least 1, but are {dim} and {width}")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.layers = nn.Sequential(
@@ -27,7 +31,15 @@ class VelocityMLP(nn.Module):
             )
 
     def forward(self, x: Batch, t: Times) -> Batch:
-        """The velocity at x `(batch, dim)` and t `(batch,)`, in the dtype of the weights."""
+        """The velocity at x `(batch, dim)`, in the dtype of the weights, and t `(batch,)`.
+
+        Raises `ValueError` for other shapes or another dtype.
+        """
+        dim, dtype = self.layers[-1].out_features, self.layers[-1].weight.dtype
+        if x.ndim != 2 or x.shape[1] != dim:
+            raise ValueError(f"x needs the shape (batch, {dim}), but has {tuple(x.shape)}")
+        if x.dtype != dtype:
+            raise ValueError(f"x needs the dtype of the weights, {dtype}, but is {x.dtype}")
         return self.layers(torch.cat([x, per_point(t, x)], dim=1))
 
 
@@ -36,14 +48,20 @@ def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate:
 
     `loss` takes nothing and returns a scalar: it draws its own batch, anew at each call. The optimiser is
     Adam, and its learning rate falls in a straight line to zero. Raises `ValueError` for fewer than one
-    step, and `RuntimeError` where the loss is no longer finite.
+    step, a learning rate that is not above 0, and a loss that is no scalar tensor; `RuntimeError` where the
+    loss is no longer finite.
     """
-    if steps < 1:
-        raise ValueError(f"fitting needs at least one step, but steps is {steps}")
+    if steps < 1 or steps != int(steps):
+        raise ValueError(f"fitting needs a whole number of steps, at least 1, but steps is {steps}")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate needs a number above 0, but is {learning_rate}")
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     losses = []
-    for step in range(steps):
+    for step in range(int(steps)):
         value = loss()
+        if not isinstance(value, Tensor) or value.ndim:
+            came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"loss() needs to return a scalar tensor, but gave {came}; try .mean()")
         if not value.isfinite():
             raise RuntimeError(f"the loss is {value.item()} at step {step}; try a smaller learning_rate")
         optimizer.zero_grad()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowlib.gaussians import NO_CLASS, ClassGaussians
+from flowlib.gaussians import NO_CLASS, ClassGaussians, check_labels
 from flowlib.paths import AffinePath, LinearPath
 from flowlib.solvers import Trajectory, solve_ode, time_grid
 from flowlib.types import Batch, Times, per_point
@@ -105,11 +105,7 @@ def generate(
     Returns the whole `Trajectory`; its `end` is the images, `(batch, 1, 16, 16)`. Raises `ValueError` for
     labels that are no class.
     """
-    whole = label.ndim == 1 and len(label) and not (label.is_floating_point() or label.dtype == torch.bool)
-    if not whole or label.min() < 0 or label.max() > NO_CLASS:
-        raise ValueError(
-            f"label needs whole numbers 0 to 9, or 10 for any digit, shape (batch,), but is {label}"
-        )
+    check_labels(label, max(1, label.numel()))
     device = next(model.parameters()).device
     x_0 = torch.randn(len(label), 1, 16, 16, generator=torch.Generator().manual_seed(seed)).to(device)
     return solve_ode(partial(model, label=label.to(device, torch.int64)), x_0, time_grid(steps), method)

@@ -5,6 +5,7 @@ Each step function takes X_t and returns its estimate of X_{t+dt}. `x`: `(batch,
 Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -61,9 +62,11 @@ class Trajectory:
 
 
 def time_grid(steps: int, start: float = 0.0, end: float = 1.0) -> Grid:
-    """Evenly spaced times from `start` to `end`: `steps` steps, so `steps` + 1 times."""
-    if steps < 1 or steps != int(steps):
-        raise ValueError(f"a time grid needs a whole number of steps, at least 1, but steps is {steps}")
+    """Evenly spaced times from `start` to `end`: `steps` steps, so `steps` + 1 times, in float64.
+
+    Raises `ValueError` unless `steps` is a whole number, at least 1.
+    """
+    _check_count("steps", steps)
     return torch.linspace(start, end, int(steps) + 1, dtype=torch.float64)
 
 
@@ -96,11 +99,11 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
 
     The integral is taken by the trapezoid rule on the grid `ts`, so the limit solves the ODE up to an error
     of order 2 in the gaps. Returns the iterates 0 to `iterations`, each a `Trajectory`. Raises `ValueError`
-    for fewer than one iteration, an iterate that is no longer finite, and as `solve_ode`.
+    unless `iterations` is a whole number, at least 1, for an iterate that is no longer finite, and as
+    `solve_ode`.
     Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section I.8.
     """
-    if iterations < 1 or iterations != int(iterations):
-        raise ValueError(f"iterations is a whole number, at least 1, but is {iterations}")
+    _check_count("iterations", iterations)
     ts = _checked(x_0, ts)
     gaps = ts.diff().to(x_0).view(-1, *[1] * x_0.ndim)
     times = ts.to(x_0).repeat_interleave(len(x_0))
@@ -112,6 +115,12 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
             raise ValueError(f"iterate {k} left the finite numbers; end the grid earlier")
         iterates.append(Trajectory(ts, torch.cat([x_0[None], x_0 + way])))
     return iterates
+
+
+def _check_count(name: str, number: float) -> None:
+    """Raise `ValueError` unless `number` is whole, finite and at least 1."""
+    if not 1 <= number < math.inf or number != int(number):
+        raise ValueError(f"{name} needs a whole number, at least 1, but is {number}")
 
 
 def _checked(x_0: Batch, ts: Grid) -> Grid:

@@ -160,3 +160,31 @@ def test_a_class_without_digits_gets_the_gaussian_of_all(digits):
 def test_a_single_digit_is_refused(digits):
     with pytest.raises(ValueError, match="at least 2 digits"):
         ClassGaussians().fit(Digits(digits.images[:1], digits.labels[:1]))
+
+
+@pytest.mark.parametrize("label", [[0, 11], [0, -1], [0.0, 1.0], [True, False], [3], 3])
+def test_labels_that_are_no_class_are_refused_by_every_method(label):
+    gaussians, x, t, label = ClassGaussians(), torch.zeros(2, 256), torch.full((2,), 0.5), torch.tensor(label)
+    for method in (lambda: gaussians(x, t, label), lambda: gaussians.sample(x, label)):
+        with pytest.raises(ValueError, match="0 to 9, or 10"):
+            method()
+    with pytest.raises(ValueError, match="0 to 9, or 10"):
+        gaussians.log_density(x, label)
+
+
+@pytest.mark.parametrize("label", [-1, 11])
+def test_the_covariance_of_no_class_is_refused(label):
+    with pytest.raises(ValueError, match="0 to 9, or 10"):
+        ClassGaussians().covariance(label)
+
+
+def test_wrong_shapes_are_refused():
+    gaussians, label = ClassGaussians(), torch.tensor([3, 4])
+    with pytest.raises(ValueError, match="256 numbers"):
+        gaussians.sample(torch.zeros(2, 100), label)
+    with pytest.raises(ValueError, match="one time per sample"):
+        gaussians(torch.zeros(2, 256), torch.tensor(0.5), label)
+    with pytest.raises(ValueError, match="4 pixels"):
+        ClassGaussians(pixels=4, rank=2).fit(load_digits())
+    with pytest.raises(ValueError, match="rank needs"):
+        ClassGaussians(pixels=4, rank=4)

@@ -68,3 +68,10 @@ def test_a_known_floor_is_drawn_under_the_loss_and_named(training, shown, monkey
     live.watch(training, steps=3)
     assert len(lines[-1]) == 1
     assert "floor" not in shown[-1]
+
+
+@pytest.mark.parametrize("floor", [-1.0, float("nan"), float("inf")])
+def test_a_floor_that_no_loss_can_have_is_refused_before_any_training(training, shown, floor):
+    with pytest.raises(ValueError, match="floor"):
+        live.watch(training, steps=1, floor=floor)
+    assert training.step == 0

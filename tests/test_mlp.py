@@ -51,6 +51,29 @@ def test_a_loss_that_is_not_finite_stops_the_fit_before_it_spoils_the_weights():
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
 
 
-def test_no_steps_are_refused():
-    with pytest.raises(ValueError, match="steps is 0"):
-        fit(VelocityMLP(1), lambda: None, steps=0)
+@pytest.mark.parametrize("steps", [0, 1.5])
+def test_no_steps_or_half_steps_are_refused(steps):
+    with pytest.raises(ValueError, match=f"steps is {steps}"):
+        fit(VelocityMLP(1), lambda: None, steps=steps)
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, float("nan")])
+def test_a_learning_rate_that_does_not_go_downhill_is_refused(rate):
+    with pytest.raises(ValueError, match="above 0"):
+        fit(VelocityMLP(1), lambda: None, steps=1, learning_rate=rate)
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    model = VelocityMLP(1)
+    for loss, words in ((lambda: None, "NoneType"), (lambda: 1.0, "float"), (lambda: torch.ones(3), "mean")):
+        with pytest.raises(ValueError, match=words):
+            fit(model, loss, steps=1)
+
+
+def test_wrong_shapes_sizes_and_dtypes_are_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        VelocityMLP(0)
+    with pytest.raises(ValueError, match=r"shape \(batch, 2\)"):
+        VelocityMLP(2)(torch.ones(3, 1), torch.ones(3))
+    with pytest.raises(ValueError, match="float32"):
+        VelocityMLP(2)(torch.ones(3, 2).double(), torch.ones(3))

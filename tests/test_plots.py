@@ -54,6 +54,48 @@ def test_wrong_shapes_and_title_counts_are_refused(images):
         plots.image_grid(images, titles=["one"])
 
 
+def bad_calls():
+    """What no plot can draw, each with a word of the answer."""
+    images, plane = torch.zeros(3, 1, 16, 16), Trajectory(torch.tensor([0.0, 1.0]), torch.rand(2, 4, 2))
+    film = Trajectory(plane.ts, images.expand(2, 3, 1, 16, 16))
+    return [
+        (lambda: plots.image_grid(images, columns=0), "columns is 0"),
+        (lambda: plots.film_strip(film, frames=1), "frames is 1"),
+        (lambda: plots.film_strip(film, frames=2.5), "frames is 2.5"),
+        (lambda: plots.signed_image(images[0]), "height, width"),
+        (lambda: plots.signed_image(torch.full((16, 16), torch.nan)), "finite"),
+        (lambda: plots.vector(images[0], row=16), "row 0 to 15"),
+        (lambda: plots.vector(images), "256 pixels"),
+        (lambda: plots.row(0), "1 or more axes"),
+        (lambda: plots.row(1, "a", "b"), "no more titles"),
+        (lambda: plots.clouds({}), "1 to 3 clouds"),
+        (lambda: plots.clouds({"a": torch.rand(3, 3)}), r"cloud 'a'.*\(n, 2\)"),
+        (lambda: plots.paths_2d(Trajectory(plane.ts, torch.rand(2, 4, 1))), "in the plane"),
+        (lambda: plots.paths_2d(plane, torch.rand(3, 3)), "data needs"),
+        (lambda: plots.against_time(plane), "trajectories of numbers"),
+        (lambda: plots.arrows(lambda x, t: x, count=1), "count is 1"),
+        (lambda: plots.arrows(lambda x, t: x[:, :1]), "same shape"),
+        (lambda: plots.arrows(lambda x, t: x / 0), "not finite"),
+        (lambda: plots.lattice(lambda x: x, cells=0), "cells is 0"),
+        (lambda: plots.lattice(lambda x: x[:, :1]), r"but gave \(\d+, 1\)"),
+        (lambda: plots.pulls(torch.zeros(3), torch.rand(3, 2)), "x has"),
+        (lambda: plots.pulls(torch.zeros(2), torch.rand(3, 2), torch.ones(2)), "weights"),
+        (lambda: plots.losses_over_time(torch.zeros(2), torch.zeros(3), torch.zeros(2)), "one shape"),
+    ]
+
+
+@pytest.mark.parametrize(("draw", "words"), bad_calls())
+def test_what_cannot_be_drawn_is_refused_and_leaves_no_figure(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw()
+    assert not plt.get_fignums()
+
+
+def test_a_row_of_one_is_a_row():
+    _, axes = plots.row(1, "alone")
+    assert [ax.get_title() for ax in axes] == ["alone"]
+
+
 def test_each_plot_draws_on_the_axes_it_is_given(images):
     straight = Trajectory(torch.tensor([0.0, 1.0]), torch.rand(2, 4, 2))
     film = Trajectory(straight.ts, images.expand(2, 5, 1, 16, 16))
@@ -65,6 +107,9 @@ def test_each_plot_draws_on_the_axes_it_is_given(images):
         lambda ax: plots.clouds({"a": torch.rand(3, 2)}, ax=ax),
         lambda ax: plots.paths_2d(straight, torch.rand(3, 2), ax=ax),
         lambda ax: plots.curve([1, 2], [3, 4], label="loss", ax=ax),
+        lambda ax: plots.arrows(lambda x, t: x, count=3, ax=ax),
+        lambda ax: plots.against_time(Trajectory(straight.ts, straight.xs[:, :, :1]), ax=ax),
+        lambda ax: plots.losses_over_time(straight.ts, torch.ones(2), torch.ones(2), ax=ax),
         lambda ax: plots.lattice(torch.sin, ax=ax),
         lambda ax: plots.log_log({"a": (torch.tensor([1, 2]), torch.tensor([3.0, 4.0]))}, ax=ax),
         lambda ax: plots.pulls(torch.zeros(2), torch.rand(3, 2), torch.ones(3) / 3, torch.rand(2), ax=ax),
@@ -74,6 +119,7 @@ def test_each_plot_draws_on_the_axes_it_is_given(images):
         assert draw(ax) is ax
         assert ax.has_data()
         assert isinstance(draw(None), Axes)
+        plt.close("all")
 
 
 def test_a_lattice_is_drawn_before_and_after_and_so_is_its_square():

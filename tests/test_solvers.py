@@ -157,7 +157,7 @@ def test_a_time_grid_can_end_early_and_can_fall():
     assert torch.allclose(time_grid(4, start=1, end=0), time_grid(4).flip(0), rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("steps", [0, -3, 2.5])
+@pytest.mark.parametrize("steps", [0, -3, 2.5, math.nan, math.inf])
 def test_a_time_grid_needs_a_whole_number_of_steps(steps):
     with pytest.raises(ValueError, match=f"at least 1.*{steps}"):
         time_grid(steps)
@@ -322,7 +322,7 @@ def test_picard_runs_backwards_on_an_uneven_grid_and_keeps_the_shape_of_images()
     assert torch.allclose(iterates[1].end, images - 0.5, rtol=0, atol=1e-6)  # exact: the field is linear in t
 
 
-@pytest.mark.parametrize("iterations", [0, -1, 1.5])
+@pytest.mark.parametrize("iterations", [0, -1, 1.5, math.nan, math.inf])
 def test_picard_needs_a_whole_number_of_iterations(iterations):
     with pytest.raises(ValueError, match=f"at least 1.*{iterations}"):
         picard(growth, STARTS, time_grid(3), iterations)

@@ -1,13 +1,12 @@
 """The exercises of lesson 04."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from flowlib.checks import CheckFailed, check_answer
+from flowlib.checks import check_answer
+from flowlib.exercises.base import check_function
 
 
 def where_two_lines_cross(answer: Any) -> None:
@@ -38,25 +37,16 @@ def smallest_lipschitz_constant(answer: Any) -> None:
 
 def second_picard_iterate(answer: Any) -> None:
     """Exercise 3: X² of the field 2 t x from x_0 = 1, as a function of t: 1 + t² + t⁴/2."""
-    name, ts = "Exercise 3", torch.linspace(0, 1, 11, dtype=torch.float64)
-    if answer is ...:
-        return check_answer(name, answer, 0)
-    if not callable(answer):
-        raise CheckFailed(f"✗ {name}: a function of t is needed, such as lambda t: 1 + t")
+    t = torch.linspace(0, 1, 11, dtype=torch.float64)
     mistakes = {
-        "this is the first iterate; put it into the field once more": lambda t: 1 + t**2,
-        "this is the solution, which no iterate reaches; the second iterate is a polynomial": lambda t: (
-            math.exp(t**2)
-        ),
-        "the start x_0 = 1 is missing": lambda t: t**2 + t**4 / 2,
-        "the integral of 2 s³ is t⁴/2": lambda t: 1 + t**2 + t**4,
-        "this would be so for the field x; the field is 2 t x, and changes with time": lambda t: (
-            1 + t + t**2 / 2
-        ),
-        "this is the third iterate": lambda t: 1 + t**2 + t**4 / 2 + t**6 / 6,
+        "this is the first iterate; put it into the field once more": 1 + t**2,
+        "this is the solution, which no iterate reaches; the second iterate is a polynomial": (t**2).exp(),
+        "the start x_0 = 1 is missing": t**2 + t**4 / 2,
+        "the integral of 2 s³ is t⁴/2": 1 + t**2 + t**4,
+        "this would be so for the field x; the field is 2 t x, and changes with time": 1 + t + t**2 / 2,
+        "this is the third iterate": 1 + t**2 + t**4 / 2 + t**6 / 6,
     }
-    values = {hint: _values(mistake, ts) for hint, mistake in mistakes.items()}
-    check_answer(name, _values(answer, ts), 1 + ts**2 + ts**4 / 2, values)
+    check_function("Exercise 3", answer, (t,), 1 + t**2 + t**4 / 2, mistakes)
 
 
 def largest_distance_of_neighbours(answer: Any) -> None:
@@ -69,8 +59,3 @@ def largest_distance_of_neighbours(answer: Any) -> None:
         "this is the bound for L = 1": 0.01 * math.e,
     }
     check_answer("Exercise 4", answer, 0.01 * math.exp(2), mistakes, tol=5e-3)
-
-
-def _values(function: Callable, ts: Tensor) -> Tensor:
-    """The values of a reader's function, which may take a tensor or a single number."""
-    return torch.tensor([float(function(t)) for t in ts], dtype=torch.float64)

@@ -1,13 +1,12 @@
 """The exercises of lesson 06."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from flowlib.checks import CheckFailed, check_answer
+from flowlib.checks import check_answer
+from flowlib.exercises.base import check_function
 from flowlib.fields import log_likelihood
 from flowlib.paths import LinearPath
 
@@ -64,7 +63,7 @@ def weights_of_unequal_points(answer: Any) -> None:
         likelihood * p_data / (likelihood * p_data).sum(0)
     )
     right = likelihood * p_data / (likelihood * p_data).sum(1, keepdim=True)
-    _check_function("Exercise 3", answer, (x, t, data, p_data), right, mistakes)
+    check_function("Exercise 3", answer, (x, t, data, p_data), right, mistakes)
 
 
 def field_of_a_widening_cloud(answer: Any) -> None:
@@ -75,19 +74,4 @@ def field_of_a_widening_cloud(answer: Any) -> None:
         "this has the sign of a cloud that shrinks": -x / (1 + t),
         "x = (1 + t) x_0, so x_0 is x divided by 1 + t": x * (1 + t),
     }
-    _check_function("Exercise 4", answer, (x, t), x / (1 + t), mistakes)
-
-
-def _check_function(name: str, answer: Any, inputs: tuple, right: Tensor, mistakes: dict) -> None:
-    """Check a function by what it returns for `inputs`; dots, or what is no function, are told apart."""
-    if answer is ...:
-        check_answer(name, answer, right)
-        return
-    if not isinstance(answer, Callable):
-        raise CheckFailed(f"✗ {name}: a function is needed, but this is a {type(answer).__name__}")
-    try:
-        value = answer(*(values.clone() for values in inputs))
-    except Exception as error:
-        shapes = ", ".join(str(tuple(values.shape)) for values in inputs)
-        raise CheckFailed(f"✗ {name}: with inputs of the shapes {shapes} it stops: {error}") from error
-    check_answer(name, value, right, mistakes)
+    check_function("Exercise 4", answer, (x, t), x / (1 + t), mistakes)

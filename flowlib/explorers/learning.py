@@ -81,7 +81,7 @@ def be_the_network(field: Field, density: Callable, loss_at_times: Callable, sta
         middle.set_title(f"area L_FM = {errors.mean():.3f}")
         _draw_ends(end, target, right)
         return (
-            f"v = {a:.2f} + {b:.2f} x: L_FM {errors.mean():.3f}; its error is {errors[0]:.2f} near t = 0 and "
+            f"v = {a:.2f} {b:+.2f} x: L_FM {errors.mean():.3f}; its error is {errors[0]:.2f} near t = 0 and "
             f"{errors[-1]:.2f} near t = 1. The ends have mean {end.mean():.2f} and spread {end.std():.2f}."
         )
 

@@ -39,8 +39,8 @@ def regressor(data: Tensor, path: AffinePath = LinearPath()) -> Explorer:
             color=DATA,
             label="velocity of a pair",
         )
-        left.axvline(u, color=EXACT, label="their average u")
-        left.axvline(v, color=MARK, label="your answer v", linestyle="--")
+        left.axvline(u, ymax=0.7, color=EXACT, label="their average u")
+        left.axvline(v, ymax=0.7, color=MARK, label="your answer v", linestyle="--")
         left.set(
             xlim=(low, high),
             ylim=(0, 1.55),

@@ -30,7 +30,11 @@ def pulls_at_a_place(data: Tensor) -> Explorer:
         velocity = (mean - x) / (1 - t)
         ax = draw_pulls(x, data, weights, mean, ax=figure.add_subplot())
         for end, weight in zip(data.tolist(), weights.tolist()):
-            ax.annotate(f"{weight:.0%}", end, (9, 7), textcoords="offset points", fontsize=12)
+            away = torch.tensor(end).to(x) - x  # beyond the point, where no arrow lies
+            aside = (20 * away / away.norm().clamp(min=1e-9)).tolist()
+            ax.annotate(
+                f"{weight:.0%}", end, aside, textcoords="offset points", ha="center", va="center", fontsize=12
+            )
         ax.set(xlim=(-3, 3), ylim=(-3, 3))
         ax.set_title(f"t = {t:.2f}: velocity ({velocity[0]:.2f}, {velocity[1]:.2f})")
         shares = ", ".join(f"{weight:.0%}" for weight in weights)

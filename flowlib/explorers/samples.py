@@ -44,7 +44,7 @@ def blend(originals: Tensor, others: dict[str, Tensor], gaussians: ClassGaussian
         confidence, digit = read.max(0)
         middle.bar(range(10), read.tolist(), color=MARK)
         middle.set(ylim=(0, 1), xticks=range(10), xlabel="the judge reads")
-        middle.set_title(f"{confidence:.0%} sure: a {digit}", fontsize=12)
+        middle.set_title(f"{confidence:.0%} sure: {digit}", fontsize=12)
         right.stairs(bins.hist, bins.bin_edges, fill=True, color=DATA)
         right.axvline(_squeezed(torch.tensor(max(rate, -9500))).item(), color=MARK)
         right.set_xticks(ticks, ["−10,000", "−1,000", "−100", "0", "100"])
@@ -52,7 +52,7 @@ def blend(originals: Tensor, others: dict[str, Tensor], gaussians: ClassGaussian
         higher = (rates < rate).double().mean().item()
         right.set_title(f"{rate:,.0f}".replace("-", "−"), fontsize=12)
         return (
-            f"The judge reads a {digit} and is {confidence:.0%} sure; log-density {rate:.0f}, "
+            f"The judge reads {digit} and is {confidence:.0%} sure; log-density {rate:.0f}, "
             f"higher than that of {higher:.0%} of the real digits."
         )
 

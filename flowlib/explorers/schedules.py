@@ -19,7 +19,7 @@ STEPS = 49  # so that a slider's step of 0.02 is one step of the grid
 
 
 def schedules(digits: Digits, paths: dict[str, AffinePath]) -> Explorer:
-    """One digit and one noise on a chosen path: x_t, its velocity, and the two weights behind them."""
+    """One digit and one noise on a chosen path: x_t, its velocity, the two weights and their ratio."""
     grid = time_grid(100)
     noise = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -71,9 +71,12 @@ def switchboard(
     """What comes out when a network learned one target and a sampler takes its answer for a velocity.
 
     `films`: a trajectory of a few images for each (target, sampler); `scores`: its accuracy and its Fréchet
-    distance.
+    distance. Raises `ValueError` where a pair of a target and a sampler has no film or no score.
     """
-    targets, samplers = (list(dict.fromkeys(names)) for names in zip(*films, strict=True))
+    targets, samplers = (list(dict.fromkeys(key[place] for key in films)) for place in (0, 1))
+    pairs = [(target, sampler) for target in targets for sampler in samplers]
+    if not pairs or not films.keys() == scores.keys() == set(pairs):
+        raise ValueError("switchboard needs a film and a score for every target with every sampler")
 
     def compute(target: str, sampler: str):
         return target, sampler, films[target, sampler], *scores[target, sampler]
@@ -97,7 +100,10 @@ def switchboard(
 
 
 def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Explorer:
-    """One particle in the plane: its own pair's path, and the trajectory of the field of all `data`."""
+    """One particle in the plane: its own pair's path, and the trajectory of the field of all `data`.
+
+    `data`: `(n, 2)`; `start`: the noises to choose from, `(batch, 2)`. All in one dtype.
+    """
 
     @lru_cache
     def both(name: str) -> tuple[Trajectory, Tensor]:

@@ -140,6 +140,7 @@ def picard_iteration(most: int = 20) -> Explorer:
             xlabel="t",
             title=f"x against t, u = {name}",
         )
+        _marks_of_one_width(left)
         left.legend(loc="upper left")
         right.plot(gaps.clamp(min=1e-16).log10(), "o", color=NOISE, ms=5)
         right.plot([k], gaps[k : k + 1].clamp(min=1e-16).log10(), "o", color=MARK, ms=10)
@@ -182,6 +183,7 @@ def nearby_starts() -> Explorer:
         reach = max(1.0, (both - middle).abs().max().item())
         left.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=(middle - reach, middle + reach))
         left.set(xlabel="t", title=f"x against t, u = {name}, L = {lipschitz:.1f}")
+        _marks_of_one_width(left)
         distance = (both[:, 1] - both[:, 0]).abs()
         for sign in (1, -1):
             right.plot(ts, distance[0].log10() + sign * lipschitz * ts / math.log(10), ":", color=NOISE)
@@ -209,3 +211,9 @@ def _powers_of_ten(ax: Axes, low: int, high: int, every: int) -> None:
     powers = range(low, high + 1, every)
     ax.set_ylim(low - 0.5, high)
     ax.set_yticks(powers, [f"1e{k:+d}" if k else "1" for k in powers])
+
+
+def _marks_of_one_width(ax: Axes) -> None:
+    """Numbers at the left, filled up with blanks: the axes stay where the first view has put them."""
+    blank, minus = "\N{FIGURE SPACE}", "\N{MINUS SIGN}"
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:6.3g}".replace(" ", blank).replace("-", minus))

@@ -62,8 +62,11 @@ def show(figure: Figure | Axes, alt: str) -> None:
 
 
 def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
-    """A figure with `count` axes side by side, each with its title."""
-    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.4), layout="constrained")
+    """A figure with `count` axes side by side, an array `(count,)`, and the titles of the first of them."""
+    if count < 1 or len(titles) > count:
+        raise ValueError(f"a row needs 1 or more axes, and no more titles than axes: {count=}, {titles=}")
+    figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.4), layout="constrained", squeeze=False)
+    axes = axes[0]
     for ax, title in zip(axes, titles):
         ax.set_title(title)
     return figure, axes
@@ -72,6 +75,13 @@ def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
 def as_array(values: Tensor) -> np.ndarray:
     """The numbers of a tensor, wherever they lie, as matplotlib takes them."""
     return values.detach().cpu().numpy()
+
+
+def as_points(name: str, points: Tensor) -> np.ndarray:
+    """Points of the plane as matplotlib takes them; `ValueError` unless their shape is `(n, 2)`."""
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name} needs points of the plane, shape (n, 2), but has {tuple(points.shape)}")
+    return as_array(points)
 
 
 def new_axes(width: float, height: float) -> Axes:

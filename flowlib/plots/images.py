@@ -31,10 +31,13 @@ def image_grid(
 
 
 def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Axes | None = None) -> Axes:
-    """A trajectory of images as stills, time from left to right; each still shows all images of the batch."""
-    if frames < 2:
-        raise ValueError(f"a film strip needs 2 frames or more, but frames is {frames}")
-    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, frames).round().astype(int)).tolist()
+    """A trajectory of images as stills, time from left to right; each still shows all images of the batch.
+
+    `xs`: `(time, batch, 1, 16, 16)`. Fewer than `frames` stills where there are fewer times.
+    """
+    if frames < 2 or frames != int(frames):
+        raise ValueError(f"a film strip needs 2 whole frames or more, but frames is {frames}")
+    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, int(frames)).round().astype(int)).tolist()
     frames = len(chosen)
     stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
     height, width = stills[0].shape
@@ -50,7 +53,15 @@ def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Ax
 
 
 def signed_image(values: Tensor, ax: Axes | None = None, limit: float | None = None) -> Axes:
-    """One signed number per pixel, `(16, 16)`: purple below zero, white at zero, orange above."""
+    """One signed number per pixel, `(16, 16)`: purple below zero, white at zero, orange above.
+
+    `limit`: the number with the fullest colour, by default the largest there is. Raises `ValueError` for
+    other shapes and numbers that are not finite.
+    """
+    if values.ndim != 2 or not values.isfinite().all():
+        raise ValueError(
+            f"a signed image needs finite numbers, shape (height, width), but has {tuple(values.shape)}"
+        )
     ax = ax or new_axes(3.4, 3)
     limit = limit or values.abs().max().item() or 1.0
     picture = ax.imshow(as_array(values), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
@@ -66,6 +77,8 @@ def mark_pixel(ax: Axes, row: int, column: int) -> None:
 
 def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axes:
     """An image `(1, 16, 16)` as the 256 numbers of its vector, one bar each; `row` picks out 16 of them."""
+    if image.numel() != 256 or (row is not None and not 0 <= row < 16):
+        raise ValueError(f"vector needs an image of 256 pixels, row 0 to 15, but got {image.numel()}, {row=}")
     ax = ax or new_axes(9, 2.2)
     numbers = as_array(image.flatten())
     ax.stairs(numbers, np.arange(len(numbers) + 1) - 0.5, baseline=-1, fill=True, color=DATA)
@@ -83,6 +96,8 @@ def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[
         raise ValueError(
             f"images need the shape (n, 1, height, width) with n > 0, but have {tuple(images.shape)}"
         )
+    if columns < 1:
+        raise ValueError(f"images need 1 column or more, but columns is {columns}")
     columns = min(columns, len(images))
     height, width = images.shape[2:]
     down, across = height + above, width + 2

@@ -9,8 +9,11 @@ from flowlib.plots.figures import DATA, EXACT, NOISE, as_array, new_axes
 
 def losses_over_time(ts: Tensor, fm: Tensor, gap: Tensor, ax: Axes | None = None) -> Axes:
     """L_CFM(t) as what it is made of: the gap (grey), and on top of it L_FM(t) (blue). All `(time,)`."""
-    ax = ax or new_axes(6, 3.4)
     ts, fm, gap = (as_array(torch.as_tensor(values)) for values in (ts, fm, gap))
+    if ts.ndim != 1 or not ts.shape == fm.shape == gap.shape:
+        shapes = f"{ts.shape}, {fm.shape} and {gap.shape}"
+        raise ValueError(f"ts, fm and gap need one shape (time,), but have {shapes}")
+    ax = ax or new_axes(6, 3.4)
     ax.fill_between(ts, gap, color=NOISE, alpha=0.45, linewidth=0, label="gap")
     ax.fill_between(ts, gap, gap + fm, color=EXACT, alpha=0.45, linewidth=0, label="$L_{FM}$")
     ax.plot(ts, gap + fm, color=DATA, label="$L_{CFM}$")

@@ -2,23 +2,36 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from torch import Tensor
 
-from flowlib.plots.figures import CLASSES, DATA, EXACT, LEARNED, MARK, MARKERS, NOISE, as_array, new_axes
+from flowlib.plots.figures import (
+    CLASSES,
+    DATA,
+    EXACT,
+    LEARNED,
+    MARK,
+    MARKERS,
+    NOISE,
+    as_array,
+    as_points,
+    new_axes,
+)
 from flowlib.solvers import Trajectory
-from flowlib.types import Field
+from flowlib.types import Field, evaluate
 
 
 def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
     """Point clouds `(n, 2)` by name, each with its colour and its marker."""
-    if len(points) > len(CLASSES):
-        raise ValueError(f"clouds draws at most {len(CLASSES)} clouds, but got {len(points)}")
+    if not 1 <= len(points) <= len(CLASSES):
+        raise ValueError(f"clouds draws 1 to {len(CLASSES)} clouds, but got {len(points)}")
+    points = {name: as_points(f"the cloud {name!r}", cloud) for name, cloud in points.items()}
     ax = ax or new_axes(6, 4.5)
     for (name, cloud), colour, marker in zip(points.items(), CLASSES, MARKERS):
-        ax.scatter(*as_array(cloud).T, s=14, color=colour, marker=marker, alpha=0.5, linewidths=0, label=name)
+        ax.scatter(*cloud.T, s=14, color=colour, marker=marker, alpha=0.5, linewidths=0, label=name)
     ax.legend(markerscale=1.6)
     return ax
 
@@ -26,21 +39,28 @@ def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
 def paths_2d(
     trajectory: Trajectory, data: Tensor | None = None, color: str = LEARNED, ax: Axes | None = None
 ) -> Axes:
-    """Trajectories of points in the plane, from grey starts to their ends; `data` `(n, 2)` as diamonds."""
+    """Trajectories of points in the plane, from grey starts to their ends; `data` `(n, 2)` as diamonds.
+
+    `xs`: `(time, batch, 2)`.
+    """
+    if trajectory.xs.ndim != 3 or trajectory.xs.shape[2] != 2:
+        shape = tuple(trajectory.xs.shape)
+        raise ValueError(f"paths_2d needs trajectories in the plane, xs (time, batch, 2), but has {shape}")
+    if data is not None:
+        data = as_points("data", data)
     ax = ax or new_axes(5, 4.5)
     across, up = as_array(trajectory.xs).transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
     ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
     if data is not None:
-        diamonds = {"s": 110, "marker": "D", "facecolors": "none", "edgecolors": DATA}
-        ax.scatter(*as_array(data).T, **diamonds, zorder=5, label="data")
+        _diamonds(data, ax)
     ax.set_aspect("equal")
     return ax
 
 
 def curve(x, y, label: str | None = None, color: str = LEARNED, ax: Axes | None = None) -> Axes:
-    """One line, with a name for the legend."""
+    """One line through x and y, two lists or tensors of one length, with a name for the legend."""
     ax = ax or new_axes(6, 3)
     ax.plot(x, y, color=color, label=label)
     if label:
@@ -58,13 +78,18 @@ def arrows(
 ) -> Axes:
     """A field of the plane at time `t`: one arrow at each of `count`² places in [-span, span]².
 
-    The arrows of one figure have their lengths in proportion; the longest spans 0.85 of a gap.
+    The arrows of one figure have their lengths in proportion; the longest spans 0.85 of a gap. Raises
+    `ValueError` for a `count` below 2 and velocities of another shape or not finite.
     """
-    ax = ax or new_axes(5, 4.5)
+    if count < 2:
+        raise ValueError(f"arrows needs 2 places or more along each side, but count is {count}")
     places = torch.linspace(-span, span, count, dtype=torch.float64)
     x = torch.cartesian_prod(places, places)  # (count², 2)
     with torch.no_grad():
-        u = field(x, torch.full((len(x),), t, dtype=torch.float64))
+        u = evaluate(field, x, torch.full((len(x),), t, dtype=torch.float64))
+    if not u.isfinite().all():
+        raise ValueError(f"the field is not finite everywhere on the square at t = {t:g}")
+    ax = ax or new_axes(5, 4.5)
     longest = u.norm(dim=1).max().item() or 1.0
     scale = longest / (0.85 * 2 * span / (count - 1))
     ax.quiver(
@@ -91,8 +116,10 @@ def lattice(
 
     `flow` takes points `(n, 2)` to points `(n, 2)`. Grey: the lattice before; in `color`: its image. One
     square is filled, before and after: the one whose lower left corner is (0, 0), where `cells` is even.
+    Raises `ValueError` for `cells` below 1 and a flow that changes the shape.
     """
-    ax = ax or new_axes(5, 4.5)
+    if cells < 1:
+        raise ValueError(f"a lattice needs 1 square or more along each side, but cells is {cells}")
     along = torch.linspace(-span, span, 10 * cells + 1, dtype=torch.float64)
     upright = torch.stack([torch.stack([c.expand_as(along), along], dim=1) for c in along[::10]])
     lines = torch.cat([upright, upright.flip(2)])  # (2 cells + 2, 10 cells + 1, 2)
@@ -100,8 +127,12 @@ def lattice(
     side = slice(10 * low, 10 * high + 1)
     bottom, right, top, left = (lines[i, side] for i in (cells + 1 + low, high, cells + 1 + high, low))
     square = torch.cat([bottom, right, top.flip(0), left.flip(0)])
+    points = torch.cat([lines.flatten(0, 1), square])
     with torch.no_grad():
-        images = flow(torch.cat([lines.flatten(0, 1), square]))
+        images = flow(points)
+    if images.shape != points.shape:
+        raise ValueError(f"flow takes points (n, 2) to points (n, 2), but gave {tuple(images.shape)}")
+    ax = ax or new_axes(5, 4.5)
     after = images[: -len(square)].view_as(lines), images[-len(square) :]
     for (grid, filled), colour, width in (((lines, square), NOISE, 0.7), (after, color, 1.2)):
         ax.add_collection(LineCollection(as_array(grid), colors=colour, linewidths=width))
@@ -127,6 +158,9 @@ def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> 
 
 def against_time(trajectory: Trajectory, color: str = LEARNED, ax: Axes | None = None, **line) -> Axes:
     """Trajectories of numbers, `xs` `(time, batch, 1)`: x upwards, t from left to right."""
+    if trajectory.xs.ndim != 3 or trajectory.xs.shape[2] != 1:
+        shape = tuple(trajectory.xs.shape)
+        raise ValueError(f"against_time needs trajectories of numbers, xs (time, batch, 1), but has {shape}")
     ax = ax or new_axes(5, 3.4)
     ax.plot(as_array(trajectory.ts), as_array(trajectory.xs.flatten(1)), color=color, **line)
     ax.set(xlabel="t", ylabel="x")
@@ -139,18 +173,28 @@ def pulls(
     """At a place `x` `(2,)`: an arrow to each of `ends` `(n, 2)`, as thick as its weight, and one to `mean`.
 
     An arrow's length is the way that is left, which on the linear path is 1 - t times the velocity.
-    `weights`: `(n,)`; without them all arrows are alike.
+    `weights`: `(n,)`; without them all arrows are alike. Raises `ValueError` where these shapes do not fit.
     """
-    ax = ax or new_axes(5, 4.5)
     shares = torch.ones(len(ends)) / 2 if weights is None else weights
+    points = as_points("ends", ends)
+    if x.shape != (2,) or shares.shape != ends.shape[:1] or (mean is not None and mean.shape != (2,)):
+        raise ValueError(
+            f"pulls needs x and mean (2,) and a weight for each of {len(ends)} ends: x has {tuple(x.shape)}, "
+            f"weights {tuple(shares.shape)}"
+        )
+    ax = ax or new_axes(5, 4.5)
     shafts = [(end, DATA, 0.5 + 7 * share, 3) for end, share in zip(ends, shares.tolist())]
     shafts += [] if mean is None else [(mean, EXACT, 3, 4)]
     for end, color, width, layer in shafts:
         style = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
         style["mutation_scale"] = 10 + 2 * width
         ax.annotate("", end.tolist(), x.tolist(), arrowprops=style, zorder=layer)
-    diamonds = {"marker": "D", "facecolors": "none", "edgecolors": DATA, "zorder": 5, "label": "data"}
-    ax.scatter(*as_array(ends).T, s=110, **diamonds)
+    _diamonds(points, ax)
     ax.scatter(*x.tolist(), s=60, color=MARK, zorder=6, label="x")
     ax.set_aspect("equal")
     return ax
+
+
+def _diamonds(points: np.ndarray, ax: Axes) -> None:
+    """Data points `(n, 2)` as open diamonds."""
+    ax.scatter(*points.T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data")

@@ -36,7 +36,7 @@ def test_second_picard_iterate(try_exercise):
         (lambda t: t): "not it",
     }
     try_exercise(exercises.second_picard_iterate, right, wrong)
-    with pytest.raises(CheckFailed, match="a function of t is needed"):
+    with pytest.raises(CheckFailed, match="a function is needed"):
         exercises.second_picard_iterate(2.5)
 
 

@@ -60,7 +60,7 @@ def test_same_picture_on_the_arc(try_exercise):
 
 
 def test_a_function_that_fails_says_why():
-    with pytest.raises(TypeError):
+    with pytest.raises(CheckFailed, match="it stops: TypeError"):
         exercises.velocity_with_a_floor(lambda x: x)
-    with pytest.raises(CheckFailed):
+    with pytest.raises(CheckFailed, match="this is a str"):
         exercises.velocity_with_a_floor("(x_1 - x)")

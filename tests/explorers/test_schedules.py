@@ -42,6 +42,14 @@ def test_switchboard_shows_the_film_and_the_scores_of_what_is_chosen(move):
     assert "distance 3.5" in move.alt(explorer)
 
 
+def test_a_switchboard_with_a_gap_is_refused():
+    film = Trajectory(time_grid(8), torch.randn(9, 10, 1, 16, 16))
+    films = {("velocity", "up"): film, ("noise", "down"): film}
+    for some in (films, {}):
+        with pytest.raises(ValueError, match="every target with every sampler"):
+            explorers.switchboard(some, dict.fromkeys(some, (0.5, 1.0)))
+
+
 def test_two_views_follows_its_controls(move):
     start = torch.randn(6, 2, generator=torch.Generator().manual_seed(0)).double()
     move.every(explorers.two_views(five_points().double(), PATHS, start))
