@@ -16,7 +16,9 @@
 
   // Build: one canvas per image, then the controls, in the text's own colour, which suits every theme.
   const count = size / area, columns = Math.min(film.columns, count);
-  const cell = width * Math.min(8, Math.max(2, Math.floor(432 / (columns * width))));
+  const letters = Math.max(0, ...(film.captions ?? []).join(" ").split(/\s+/).map((word) => word.length));
+  const scale = Math.max(Math.floor(432 / (columns * width)), Math.ceil(Math.min(7 * letters, 80) / width));
+  const cell = width * Math.min(8, Math.max(2, scale)); // wide enough for a word of its caption
   shadow.innerHTML = `<style>
     :host { display: block; margin: 8px 0 20px; font-size: 14px; line-height: 1.4; }
     #title { margin: 0 0 16px; font-weight: 600; } #title:empty { display: none; }

@@ -370,6 +370,13 @@ def test_hostile_words_are_shown_as_they_are(visit):
     assert page.locator("#images").get_attribute("aria-label") == HOSTILE
 
 
+def test_a_word_below_an_image_stands_on_one_line(visit):
+    page = visit(trajectory_player(blend(batch=10), captions=["learned"] * 10, columns=10))
+    heights = page.locator("figcaption").evaluate_all("all => all.map(each => each.clientHeight)")
+    assert len(heights) == 10
+    assert max(heights) < 24  # one line of 12 px
+
+
 def test_players_on_one_page_do_not_disturb_each_other_even_the_same_one_twice(visit):
     one, other = trajectory_player(blend(), seconds=60), trajectory_player(blend(seed=1), seconds=60)
     page = visit(Player("\n".join([one.html, one.html, other.html])))
