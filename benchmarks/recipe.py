@@ -9,9 +9,9 @@ from muon import Muon
 from torch import nn
 
 import flowlib as fl
+from flowlib.training import LOSS_SPAN, average_in, share_of_peak
 
 BATCH = 128
-WARM_UP = 0.05  # share of the budget in which the learning rates rise
 OUTER = ("enter", "leave", "place", "label")  # layers that meet pixels or classes: AdamW's, never Muon's
 
 
@@ -19,7 +19,7 @@ class PeerTraining:
     """Conditional flow matching for any network `(x, t, label) -> velocity`; used like `fl.Training`.
 
     Batches of 128 with stratified times; AdamW, or with `muon` Muon for the matrices of the inner layers
-    and AdamW for the rest; the learning rate `rate` rises for a twentieth of the budget, then falls to zero;
+    and AdamW for the rest; the learning rate follows `fl.Training`'s schedule to a peak of `rate`;
     `model` is the moving average of the weights of `network`, over about the last tenth of all steps.
     """
 
@@ -62,16 +62,14 @@ class PeerTraining:
         x_0 = torch.randn(x_1.shape, generator=self.generator)
         t = fl.stratified_times(BATCH, self.generator)
         loss = fl.cfm_loss(lambda x, t: self.network(x, t, label), x_0, x_1, t)
-        slope = min((used + 1e-3) / WARM_UP, (1 - used) / (1 - WARM_UP), 1)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-            optimizer.param_groups[0]["lr"] = self.rate * slope
+            optimizer.param_groups[0]["lr"] = self.rate * share_of_peak(used)
         loss.backward()
         for optimizer in self.optimizers:
             optimizer.step()
 
         self.step += 1
-        weights = [weight.detach() for weight in self.network.parameters()]
-        torch._foreach_lerp_(list(self.model.parameters()), weights, 11 / (self.step + 10))
+        average_in(self.model, self.network, self.step)
         value = loss.item()
-        self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, 50)
+        self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)

@@ -114,15 +114,26 @@ class Training:
             )
         self.optimizer.zero_grad()  # first, so that a step that failed half-way leaves nothing behind
         loss.backward()
-        slope = min(1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP))
-        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * slope
+        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * share_of_peak(used)
         self.optimizer.step()
 
         self.step += 1
-        share = 11 / (self.step + 10)  # so the average looks back over about a tenth of all steps so far
-        weights = [weight.detach() for weight in self.network.parameters()]
-        torch._foreach_lerp_(list(self.model.parameters()), weights, share)
+        average_in(self.model, self.network, self.step)
         self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
+
+
+def share_of_peak(used: float) -> float:
+    """The learning rate as a share of its peak, after the share `used` of the budget: up, then down to 0."""
+    return min(1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP))
+
+
+def average_in(model: nn.Module, network: nn.Module, step: int) -> None:
+    """Move the weights of `model`, the average, towards those of `network` after its step number `step`.
+
+    The share 11 / (step + 10) makes the average look back over about a tenth of all steps so far.
+    """
+    weights = [weight.detach() for weight in network.parameters()]
+    torch._foreach_lerp_(list(model.parameters()), weights, 11 / (step + 10))
 
 
 @contextmanager

@@ -151,8 +151,8 @@ IN_FLOWLIB = [
     Bug(
         "EMA never updated",
         "training.py",
-        "list(self.model.parameters()), weights, share)",
-        "list(self.model.parameters()), weights, 0.0)",
+        "weights, 11 / (step + 10))",
+        "weights, 0.0)",
         "test_training.py::test_the_model_averages_the_networks_with_binomial_weights",
     ),
     Bug(
