@@ -41,22 +41,18 @@ class VelocityNet(nn.Module):
     def forward(self, x: Batch, t: Times, label: Tensor | None = None) -> Batch:
         """The velocity at x `(batch, 1, 16, 16)` and t `(batch,)` for classes `label` `(batch,)`, 0 to 9.
 
-        10, or no label at all, means any digit. Raises `ValueError` for other shapes.
+        10, or no label at all, means any digit. Raises `ValueError` for other shapes and labels.
         """
         if x.ndim != 4 or x.shape[1:] != (1, 16, 16):
             raise ValueError(
                 f"x needs the shape (batch, 1, 16, 16), but has {tuple(x.shape)}; try x.view(-1, 1, 16, 16)"
             )
         label = torch.full((len(x),), NO_CLASS, device=x.device) if label is None else label
-        if label.shape != x.shape[:1]:
-            raise ValueError(
-                f"label needs one class per image, shape ({len(x)},), but has {tuple(label.shape)}"
-            )
         t, label = per_point(t, x).flatten(), label.to(x.device)
+        u = self.gaussians(x, t, label)  # it also refuses what is no class
         waves = t[:, None] * self.frequencies
         context = F.silu(self.time(torch.cat([waves.sin(), waves.cos()], dim=1)) + self.label(label))
 
-        u = self.gaussians(x, t, label)
         guess = self.path.endpoint(x, u, t)
         h = F.pixel_unshuffle(torch.cat([x, guess], dim=1), 2)  # (batch, 8, 8, 8)
         h = self.before(self.enter(h.contiguous(memory_format=torch.channels_last)), context)

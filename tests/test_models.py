@@ -55,3 +55,6 @@ def test_wrong_shapes_are_refused_with_a_remedy(model):
         model(torch.randn(2, 256), torch.rand(2))
     with pytest.raises(ValueError, match=r"t\.expand"):
         model(torch.randn(2, 1, 16, 16), torch.tensor(0.5))
+    for label in ([1], [1, 11], [0.5, 1.0]):
+        with pytest.raises(ValueError, match="0 to 9"):
+            model(torch.randn(2, 1, 16, 16), torch.rand(2), torch.tensor(label))
