@@ -11,7 +11,7 @@ from flowlib.data import Digits
 from flowlib.explorers.base import Explorer, choice, number, real
 from flowlib.fields import marginal_field, posterior_mean, posterior_weights
 from flowlib.paths import AffinePath
-from flowlib.plots import DATA, EXACT, MARK, NOISE, film_strip, image_grid
+from flowlib.plots import DATA, EXACT, MARK, NOISE, diamonds, film_strip, image_grid
 from flowlib.solvers import Trajectory, solve_ode, time_grid
 
 LAST = 0.98  # where the exact field of a few points is followed to; at 1 it does not exist
@@ -130,7 +130,7 @@ def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Expl
         ax.plot(*followed.T.tolist(), color=EXACT, label="the field")
         ax.plot(*pair[k].tolist(), "o", color=NOISE, markersize=10)
         ax.plot(*followed[k].tolist(), "o", color=EXACT, markersize=10)
-        ax.scatter(*data.T.tolist(), s=110, marker="D", facecolors="none", edgecolors=DATA, label="data")
+        diamonds(data, ax)
         ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", title=f"t = {t:.2f}")
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
         apart = (pair[k] - followed[k]).norm()

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from flowlib.explorers.base import Explorer, choice, number, real
-from flowlib.fields import square_field, square_root_field
+from flowlib.fields import conditional_field, square_field, square_root_field
+from flowlib.paths import LinearPath
 from flowlib.plots import EXACT, MARK, NOISE
 from flowlib.solvers import euler_step, picard, solve_ode, time_grid
 from flowlib.types import Field
@@ -39,7 +40,12 @@ def _to_one_point(x_0: float, ts: Tensor, leave: float) -> Tensor:
 LABORATORY: dict[str, tuple] = {  # the field, its solutions, and how low and how high they are shown
     "2√|x|": (square_root_field, _square_root, -1.2, 3.0),
     "x²": (square_field, _square, -2.0, 30.0),
-    f"({END:g} − x)/(1 − t)": (lambda x, t: (END - x) / (1 - t)[:, None], _to_one_point, -1.2, 3.0),
+    f"({END:g} − x)/(1 − t)": (
+        conditional_field(torch.tensor([END]).double(), LinearPath()),
+        _to_one_point,
+        -1.2,
+        3.0,
+    ),
 }
 
 

@@ -20,4 +20,14 @@ from flowlib.plots.figures import (
 )
 from flowlib.plots.images import film_strip, image_grid, mark_pixel, signed_image, vector
 from flowlib.plots.losses import losses_over_time
-from flowlib.plots.planes import against_time, arrows, clouds, curve, lattice, log_log, paths_2d, pulls
+from flowlib.plots.planes import (
+    against_time,
+    arrows,
+    clouds,
+    curve,
+    diamonds,
+    lattice,
+    log_log,
+    paths_2d,
+    pulls,
+)

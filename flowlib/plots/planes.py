@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -47,14 +46,14 @@ def paths_2d(
         shape = tuple(trajectory.xs.shape)
         raise ValueError(f"paths_2d needs trajectories in the plane, xs (time, batch, 2), but has {shape}")
     if data is not None:
-        data = as_points("data", data)
+        as_points("data", data)
     ax = ax or new_axes(5, 4.5)
     across, up = as_array(trajectory.xs).transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
     ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
     if data is not None:
-        _diamonds(data, ax)
+        diamonds(data, ax)
     ax.set_aspect("equal")
     return ax
 
@@ -176,7 +175,7 @@ def pulls(
     `weights`: `(n,)`; without them all arrows are alike. Raises `ValueError` where these shapes do not fit.
     """
     shares = torch.ones(len(ends)) / 2 if weights is None else weights
-    points = as_points("ends", ends)
+    as_points("ends", ends)
     if x.shape != (2,) or shares.shape != ends.shape[:1] or (mean is not None and mean.shape != (2,)):
         raise ValueError(
             f"pulls needs x and mean (2,) and a weight for each of {len(ends)} ends: x has {tuple(x.shape)}, "
@@ -189,12 +188,20 @@ def pulls(
         style = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
         style["mutation_scale"] = 10 + 2 * width
         ax.annotate("", end.tolist(), x.tolist(), arrowprops=style, zorder=layer)
-    _diamonds(points, ax)
+    diamonds(ends, ax)
     ax.scatter(*x.tolist(), s=60, color=MARK, zorder=6, label="x")
     ax.set_aspect("equal")
     return ax
 
 
-def _diamonds(points: np.ndarray, ax: Axes) -> None:
-    """Data points `(n, 2)` as open diamonds."""
-    ax.scatter(*points.T, s=110, marker="D", facecolors="none", edgecolors=DATA, zorder=5, label="data")
+def diamonds(data: Tensor, ax: Axes) -> None:
+    """Draw data points `(n, 2)` as open diamonds. Raises `ValueError` for another shape."""
+    ax.scatter(
+        *as_points("data", data).T,
+        s=110,
+        marker="D",
+        facecolors="none",
+        edgecolors=DATA,
+        zorder=5,
+        label="data",
+    )
