@@ -1,25 +1,20 @@
 """The benchmark of training, a few steps of each candidate. How fast they are is never tested."""
 
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import figure
 import matplotlib.pyplot as plt
 import pytest
+import recipe
 import torch
+import training as benchmark
+from muon import Muon, orthogonalised
+from peers import ConvNet, ResidualMLP, TorchCFMUNet, Transformer
 
 from flowlib.data import Digits
 from flowlib.losses import cfm_loss
 from flowlib.training import Progress
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-import figure  # noqa: E402
-import recipe  # noqa: E402
-import training as benchmark  # noqa: E402
-from muon import Muon, orthogonalised  # noqa: E402
-from peers import ConvNet, ResidualMLP, TorchCFMUNet, Transformer  # noqa: E402
 
 PEERS = (ConvNet, ResidualMLP, Transformer)
 each_peer = pytest.mark.parametrize("network", PEERS)

@@ -1,12 +1,12 @@
 """Each lesson: its notebook is what its source says, and it has all that a lesson promises its readers."""
 
-import importlib.util
 import re
 import sys
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
+import build
 import nbformat
 import pytest
 
@@ -19,14 +19,6 @@ MACHINE = re.compile(
 PACKED = re.compile(r"[A-Za-z0-9+/=]{200,}")  # pictures and trajectories as text: nobody reads a path in them
 
 
-def _load(path):
-    spec = importlib.util.spec_from_file_location(f"lessons_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build = _load(ROOT / "notebooks" / "build.py")
 each_lesson = pytest.mark.parametrize("source", build.SOURCES, ids=lambda source: source.name[:2])
 
 

@@ -2,16 +2,11 @@
 
 import contextlib
 import io
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
-
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-sys.path.insert(0, str(NOTEBOOKS))
-from build import SOURCES  # noqa: E402
-from cells import code_cells  # noqa: E402
+from build import SOURCES
+from cells import code_cells
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name[:2])
