@@ -27,6 +27,8 @@ def values(control) -> list:
     """Up to `MOVES` values that a control can take, spread over its range, without the present one."""
     if hasattr(control, "options"):
         return [option for option in control.options if option != control.value][:MOVES]
+    if isinstance(control.value, str):  # a drawing, moved to the left
+        return [control.value[k:] + control.value[:k] for k in range(1, MOVES + 1)]
     places = round((control.max - control.min) / control.step)
     chosen = [control.min + control.step * round(places * k / MOVES) for k in range(MOVES + 1)]
     return [value for value in dict.fromkeys(chosen) if value != control.value]

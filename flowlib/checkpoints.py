@@ -1,9 +1,11 @@
 """Checkpoints: a model, or a whole training, as one `safetensors` file that says what it holds.
 
-Nothing in such a file is ever executed; names and shapes are compared before a network is built.
+Nothing in such a file is ever executed; names, shapes, dtypes and numbers are compared with what the file
+says of itself, when it is written and when it is read.
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from flowlib.data import Digits
 from flowlib.files import write_atomically
 from flowlib.models import VelocityNet
 from flowlib.paths import LinearPath, TrigonometricPath
-from flowlib.training import Training
+from flowlib.training import TIMES, Training
 
 MODEL, TRAINING = "flowlib model 1", "flowlib training 1"
 PATHS = {type(path).__name__: path for path in (LinearPath(), TrigonometricPath())}
@@ -24,7 +26,11 @@ COUNTERS = ("step", "seconds", "loss")
 
 
 def save_model(model: VelocityNet, path: str | Path, **notes: Any) -> None:
-    """Write a model's weights, how it is built, and `notes` (numbers or texts about it) to `path`."""
+    """Write a model's weights, how it is built, and `notes` (numbers or texts about it) to `path`.
+
+    Raises `ValueError` for a model that could not be loaded again, such as one whose weights are NaN, and
+    `OSError` where it cannot write; what stood at `path` then still stands there.
+    """
     _save(path, MODEL, model.state_dict(), _building_plan(model) | {"notes": notes})
 
 
@@ -34,20 +40,25 @@ def load_model(path: str | Path) -> VelocityNet:
     Raises `ValueError` for a file that is something else, `OSError` where it cannot be read.
     """
     tensors, facts = _load(path, MODEL)
-    model = _model(path, facts, tensors).eval()
+    model = _model(facts, tensors).eval()
     model.notes = facts.get("notes", {})
     return model
 
 
 def save_training(training: Training, path: str | Path) -> None:
-    """Write all that a training needs to go on to the bit: weights, average, optimiser, random state."""
+    """Write all that a training needs to go on to the bit: weights, average, optimiser, random state.
+
+    Raises as `save_model`.
+    """
+    facts = _building_plan(training.network) | {
+        name: getattr(training, name) for name in (*COUNTERS, "times")
+    }
     tensors = _prefixed("network", training.network.state_dict())
     tensors |= _prefixed("model", training.model.state_dict())
     for i, state in training.optimizer.state_dict()["state"].items():
         tensors |= _prefixed(f"optimizer.{i}", state)
     tensors["generator"] = training.generator.get_state()
-    counters = {name: getattr(training, name) for name in COUNTERS}
-    _save(path, TRAINING, tensors, _building_plan(training.network) | counters)
+    _save(path, TRAINING, tensors, facts)
 
 
 def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Training:
@@ -57,70 +68,116 @@ def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Trai
     where it cannot be read.
     """
     tensors, facts = _load(path, TRAINING)
-    network = _model(path, facts, _under("network", tensors))
-    average = _model(path, facts, _under("model", tensors))
-    counters = {name: facts.get(name) for name in COUNTERS}
+    network = _model(facts, _under("network", tensors))
     states = {}
-    for i, weight in enumerate(network.parameters()):
+    for i, weight in enumerate(network.parameters() if facts["step"] else ()):  # none before the first step
         state = _under(f"optimizer.{i}", tensors)
-        shapes = {"step": (), "exp_avg": weight.shape, "exp_avg_sq": weight.shape} if counters["step"] else {}
-        if {name: tensor.shape for name, tensor in state.items()} != shapes:
-            raise ValueError(f"{path}: its optimiser's state does not fit its weights")
-        if state:  # a training of no steps has none
-            states[i] = {name: _laid_out_like(weight, tensor) for name, tensor in state.items()}
-    if "generator" not in tensors or not all(isinstance(value, int | float) for value in counters.values()):
-        raise ValueError(f"{path}: it lacks the random state, or the numbers {', '.join(COUNTERS)}")
-    training = Training(digits, network, network.path, device=device)
-    training.model.load_state_dict(average.state_dict())
+        states[i] = {name: _laid_out_like(weight, tensor) for name, tensor in state.items()}
+    training = Training(digits, network, network.path, device=device, times=facts["times"])
+    training.model.load_state_dict(_under("model", tensors))
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
     training.generator.set_state(tensors["generator"])
-    for name, value in counters.items():
-        setattr(training, name, value)
+    for name in COUNTERS:
+        setattr(training, name, facts[name])
     return training
 
 
 def _save(path: str | Path, kind: str, tensors: dict[str, Tensor], facts: dict) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(tensors, {"kind": kind, "facts": json.dumps(facts)}))
+    try:
+        _check(kind, tensors, facts)
+    except ValueError as error:
+        raise ValueError(f"{path} is left as it was: {error}") from None
+    write_atomically(path, save(tensors, {kind: json.dumps(facts)}))
 
 
 def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
+    Path(path).open("rb").close()  # so that the error for a missing file or a folder is Python's own
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="pt") as file:  # maps the file: no tensor takes memory before its use
             metadata = file.metadata() or {}
-            if metadata.get("kind") != kind:
-                raise ValueError(
-                    f"{path}: expected a file of kind {kind!r}, but came {metadata.get('kind')!r}"
-                )
-            facts = json.loads(metadata.get("facts", ""))
-            if not isinstance(facts, dict):
-                raise ValueError(f"{path}: its facts are no JSON object")
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(
-            f"{path}: expected a safetensors file of flowlib, but came something else ({error})"
-        ) from None
+            if kind not in metadata:
+                raise ValueError(f"it says to be {' and '.join(metadata)[:99] or 'nothing'}")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = json.loads(metadata[kind])
+        _check(kind, tensors, facts)
+    except (SafetensorError, ValueError, MemoryError, RuntimeError) as error:  # of recursion and mapping, too
+        raise ValueError(f"{path}: expected a safetensors file of kind {kind!r}, but {error}") from None
+    return tensors, facts
+
+
+def _check(kind: str, tensors: dict[str, Tensor], facts: Any) -> None:
+    """Raise `ValueError` unless a file of this kind can be used with these tensors and facts."""
+    if not isinstance(facts, dict) or not isinstance(facts.get("notes", {}), dict):
+        raise ValueError("its facts are no JSON object")
+    if kind == TRAINING:
+        _check_counters(*map(facts.get, COUNTERS))
+        if facts.get("times") not in TIMES:
+            raise ValueError(f"its times are none of {', '.join(TIMES)}: {facts.get('times')!r:.60}")
+    layout = _layout(kind, facts)
+    for name in sorted(layout.keys() | tensors.keys()):
+        needed, came = (_described(each.get(name)) for each in (layout, tensors))
+        if needed != came:
+            raise ValueError(f"its {name} does not fit its description: needed is {needed}, but came {came}")
+        if not tensors[name].isfinite().all():
+            raise ValueError(f"its {name} holds NaN or infinity")
+        lowest = {"exp_avg_sq": 0.0, "variance": 1e-12}.get(name.rpartition(".")[2], -math.inf)
+        if tensors[name].min() < lowest:
+            raise ValueError(f"its {name} holds numbers that no variance has")
+        if name.startswith("optimizer") and name.endswith("step") and tensors[name] != facts["step"]:
+            raise ValueError(f"its {name} is another than its step {facts['step']}")
+    if kind == TRAINING:
+        try:
+            torch.Generator().set_state(tensors["generator"])
+        except RuntimeError:
+            raise ValueError("its generator is no random state") from None
+
+
+def _check_counters(step: Any, seconds: Any, loss: Any) -> None:
+    counts = type(step) is int and 0 <= step < 2**53
+    if not (counts and type(seconds) is type(loss) is float and 0 <= seconds < math.inf):
+        raise ValueError(f"its counters are no numbers of a training: {step=}, {seconds=}, {loss=}")
+    if step and not math.isfinite(loss):
+        raise ValueError(f"its loss is {loss} after {step} steps")
+
+
+def _layout(kind: str, facts: dict) -> dict[str, Tensor]:
+    """The tensors that belong into a file of this kind, with shapes and dtypes, but without numbers."""
+    network = _unfilled(facts)
+    weights = network.state_dict()
+    if kind == MODEL:
+        return weights
+    tensors = _prefixed("network", weights) | _prefixed("model", weights)
+    for i, weight in enumerate(network.parameters() if facts["step"] else ()):
+        state = {"step": torch.zeros(()), "exp_avg": weight, "exp_avg_sq": weight}
+        tensors |= _prefixed(f"optimizer.{i}", state)
+    return tensors | {"generator": torch.Generator().get_state()}
+
+
+def _described(tensor: Tensor | None) -> str:
+    return "nothing" if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
 
 
 def _building_plan(model: VelocityNet) -> dict:
-    if type(model.path) not in map(type, PATHS.values()):
-        raise ValueError(f"a file holds a path of {', '.join(PATHS)}, but the model has {model.path}")
+    if not isinstance(model, VelocityNet) or type(model.path) not in map(type, PATHS.values()):
+        came = f"a {type(model).__name__}" + (f" on {model.path}" if isinstance(model, VelocityNet) else "")
+        raise ValueError(f"a file holds a VelocityNet on a path of {', '.join(PATHS)}, but came {came}")
     return {"path": type(model.path).__name__, "config": model.config}
 
 
-def _model(path: str | Path, facts: dict, tensors: dict[str, Tensor]) -> VelocityNet:
-    """The network that `facts` describe, with the weights `tensors`."""
+def _unfilled(facts: dict) -> VelocityNet:
+    """The network that `facts` describe, with shapes but without memory: a file may ask for any size."""
     try:
-        with torch.device("meta"):  # shapes without memory: a file may ask for any size
-            model = VelocityNet(PATHS[facts["path"]], **facts["config"])
+        with torch.device("meta"):
+            return VelocityNet(PATHS[facts["path"]], **facts["config"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path}: its description of the network does not fit this flowlib ({error})"
-        ) from None
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise ValueError(f"{path}: its weights do not fit its own description")
-    model.to_empty(device="cpu").load_state_dict(tensors)
+        raise ValueError(f"its description of the network does not fit this flowlib ({error})") from None
+
+
+def _model(facts: dict, weights: dict[str, Tensor]) -> VelocityNet:
+    """The network that `facts` describe, with these weights."""
+    model = _unfilled(facts).to_empty(device="cpu")
+    model.load_state_dict(weights)
     return model
 
 

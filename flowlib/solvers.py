@@ -1,31 +1,53 @@
 """Solvers: from a field and a starting point to a trajectory, one small step after another.
 
 Each step function takes X_t and returns its estimate of X_{t+dt}. `x`: `(batch, *dim)`, `t`: `(batch,)`,
-`dt`: a number, negative to run backwards.
+`dt`: a number, negative to run backwards. Each raises `ValueError` where the field returns another shape
+than it was given, and where the result is no longer finite, naming the time.
 Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 
 import torch
 from torch import Tensor
 
-from flowlib.types import Batch, Field, Grid, Times, evaluate
+from flowlib.types import Batch, Field, Grid, Times, check_count, check_finite, check_tensors, evaluate, holds
 
 
+def _guarded(formula: Callable) -> Callable:
+    """The step of a formula, held to finite results, with a field held to the shape of x."""
+
+    @wraps(formula)
+    def step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
+        x_next = formula(partial(evaluate, field), x, t, dt)
+        if not holds(x_next.isfinite()):
+            check_finite(x=x)
+            raise ValueError(
+                f"the solution left the finite numbers between t = {t[0]:g} and t = {t[0] + dt:g}; "
+                "take smaller steps, or end the grid earlier"
+            )
+        return x_next
+
+    return step
+
+
+@_guarded
 def euler_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     """One step along the velocity at its start: x + dt u(x, t). Order 1, one evaluation."""
     return x + dt * field(x, t)
 
 
+@_guarded
 def midpoint_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     """One step along the velocity half-way. Order 2, two evaluations."""
     half_way = x + dt / 2 * field(x, t)
     return x + dt * field(half_way, t + dt / 2)
 
 
+@_guarded
 def heun_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     """One step along the mean of the velocities at both ends of an Euler step. Order 2, two evaluations."""
     start = field(x, t)
@@ -33,6 +55,7 @@ def heun_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     return x + dt * (start + end) / 2
 
 
+@_guarded
 def rk4_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     """One step of the classical Runge-Kutta method. Order 4, four evaluations."""
     k_1 = field(x, t)
@@ -61,13 +84,20 @@ class Trajectory:
         return self.xs[-1]
 
 
-def time_grid(steps: int, start: float = 0.0, end: float = 1.0) -> Grid:
-    """Evenly spaced times from `start` to `end`: `steps` steps, so `steps` + 1 times, in float64.
+def time_grid(steps: int, start: float = 0.0, end: float = 1.0, power: float = 1.0) -> Grid:
+    """Times from `start` to `end`: `steps` steps, so `steps` + 1 times, in float64.
 
-    Raises `ValueError` unless `steps` is a whole number, at least 1.
+    Time number k is at the share (k / steps)^power of the way: evenly spaced with the power 1, small steps
+    first with a higher one. Raises `ValueError` unless `steps` is a whole number, at least 1, `power` is
+    above 0, and all are finite.
     """
-    _check_count("steps", steps)
-    return torch.linspace(start, end, int(steps) + 1, dtype=torch.float64)
+    check_count("steps", steps)
+    if not math.isfinite(end - start):
+        raise ValueError(f"start and end need finite times, but are {start} and {end}")
+    if not 0 < power < math.inf:
+        raise ValueError(f"power needs a finite number above 0, but is {power}")
+    share = torch.linspace(0, 1, int(steps) + 1, dtype=torch.float64) ** power
+    return torch.lerp(share.new_tensor(start), share.new_tensor(end), share)  # it meets both exactly
 
 
 def solve_ode(field: Field, x_0: Batch, ts: Grid, method: str = "euler") -> Trajectory:
@@ -82,15 +112,9 @@ def solve_ode(field: Field, x_0: Batch, ts: Grid, method: str = "euler") -> Traj
     if method not in STEPS:
         raise ValueError(f"method is one of {', '.join(STEPS)}, but {method!r} was given")
     ts = _checked(x_0, ts)
-    step, velocity, xs = STEPS[method], partial(evaluate, field), [x_0]
+    step, xs = STEPS[method], [x_0]
     for time, gap in zip(ts, ts.diff()):
-        t = time.to(x_0).expand(len(x_0))
-        xs.append(step(velocity, xs[-1], t, gap.item()))
-        if not xs[-1].isfinite().all():
-            raise ValueError(
-                f"the solution left the finite numbers between t = {time:g} and t = {time + gap:g}; "
-                "take smaller steps, or end the grid earlier"
-            )
+        xs.append(step(field, xs[-1], time.to(x_0).expand(len(x_0)), gap.item()))
     return Trajectory(ts, torch.stack(xs))
 
 
@@ -103,7 +127,7 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
     `solve_ode`.
     Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section I.8.
     """
-    _check_count("iterations", iterations)
+    check_count("iterations", iterations)
     ts = _checked(x_0, ts)
     gaps = ts.diff().to(x_0).view(-1, *[1] * x_0.ndim)
     times = ts.to(x_0).repeat_interleave(len(x_0))
@@ -111,26 +135,21 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
     for k in range(1, int(iterations) + 1):
         u = evaluate(field, iterates[-1].xs.flatten(0, 1), times).view(len(ts), *x_0.shape)
         way = (gaps * (u[1:] + u[:-1]) / 2).cumsum(0)
-        if not way.isfinite().all():
+        if not holds(way.isfinite()):
             raise ValueError(f"iterate {k} left the finite numbers; end the grid earlier")
         iterates.append(Trajectory(ts, torch.cat([x_0[None], x_0 + way])))
     return iterates
 
 
-def _check_count(name: str, number: float) -> None:
-    """Raise `ValueError` unless `number` is whole, finite and at least 1."""
-    if not 1 <= number < math.inf or number != int(number):
-        raise ValueError(f"{name} needs a whole number, at least 1, but is {number}")
-
-
 def _checked(x_0: Batch, ts: Grid) -> Grid:
     """The grid in float64; `ValueError` unless it rises or falls throughout and `x_0` holds finite floats."""
-    if not x_0.is_floating_point():
-        raise ValueError(f"x_0 needs floats, but is {x_0.dtype}; write x_0.float()")
-    if not x_0.isfinite().all():
-        raise ValueError("x_0 must be finite, but holds NaN or infinity")
+    check_finite(x_0=x_0)
     ts = torch.as_tensor(ts, dtype=torch.float64)
+    check_tensors(ts=ts)
     gaps = ts.diff() if ts.ndim == 1 else ts.new_empty(0)
-    if not len(gaps) or not ((gaps > 0).all() or (gaps < 0).all()):
-        raise ValueError("ts needs at least two times that rise or fall throughout; try fl.time_grid(25)")
+    if not len(gaps) or not gaps.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
+        raise ValueError(
+            "ts needs at least two finite times, shape (time,), that rise or fall throughout, but has shape "
+            f"{tuple(ts.shape)}: {ts.tolist()!s:.60}; try fl.time_grid(25)"
+        )
     return ts

@@ -1,8 +1,10 @@
 """The benchmark of training, a few steps of each candidate. How fast they are is never tested."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import choices
 import figure
 import matplotlib.pyplot as plt
 import pytest
@@ -12,10 +14,12 @@ import training as benchmark
 from muon import Muon, orthogonalised
 from peers import ConvNet, ResidualMLP, TorchCFMUNet, Transformer
 
+import flowlib as fl
 from flowlib.data import Digits
 from flowlib.losses import cfm_loss
 from flowlib.training import Progress
 
+ROOT = Path(__file__).parents[1]
 PEERS = (ConvNet, ResidualMLP, Transformer)
 each_peer = pytest.mark.parametrize("network", PEERS)
 
@@ -231,3 +235,39 @@ def test_a_wrong_option_is_an_error_that_says_what_is_right(wrong, words, capsys
     with pytest.raises(SystemExit):
         benchmark.main(wrong)
     assert words in capsys.readouterr().err
+
+
+def test_choices_are_measured_one_left_out_at_a_time(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "EULER_STEPS", 2)
+    results = tmp_path / "choices.json"
+    choices.main(["--seconds", "0.05", "--samples", "70", "--results", str(results)])
+    report, printed = json.loads(results.read_text()), capsys.readouterr().out
+    assert len(report["rows"]) == 5
+    for name, row in report["rows"].items():
+        assert f"| {name} | {row['accuracy']:.1%} | {row['distance']:.2f} |" in printed
+
+
+def test_a_training_without_the_gaussians_begins_with_the_same_weights_and_the_field_of_the_noise(few):
+    bare, whole = choices.without_gaussians(few).network, fl.Training(few, seed=0).network
+    x, t, label = torch.randn(3, 1, 16, 16), torch.rand(3), torch.tensor([0, 1, 2])
+    torch.testing.assert_close(bare(x, t, label), fl.VelocityNet()(x, t, label))
+    for one, other in zip(bare.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_lesson_09_quotes_what_was_measured():
+    report = json.loads(choices.RESULTS.read_text())
+    lesson = next(ROOT.glob("notebooks/source/09_*.md")).read_text("utf-8")
+    for name, row in report["rows"].items():
+        assert f"| {name} | {row['accuracy']:.1%} | {row['distance']:.2f} |" in lesson
+    assert f"for {report['seconds']:g} s each" in lesson
+
+
+def test_the_readme_quotes_what_was_measured():
+    report, readme = json.loads(benchmark.RESULTS.read_text()), (ROOT / "README.md").read_text("utf-8")
+    for row in report["rows"]:
+        if row["budget"] == 60:
+            assert (
+                f"| {row['network']} | {row['steps']:,} | {row['accuracy']:.1%} | {row['distance']:.1f} |"
+                in readme
+            )

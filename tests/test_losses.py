@@ -1,14 +1,17 @@
 """The two objectives, on data few enough to list: each expectation is a sum over a grid, nothing is drawn."""
 
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Normal
 
+from flowlib import losses
 from flowlib.fields import conditional_velocity, marginal_field
-from flowlib.losses import cfm_loss, fm_loss, squared_norm, stratified_times
+from flowlib.losses import cfm_loss, fm_loss, logit_normal_times, squared_norm, stratified_times
 from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
 
 each_path = pytest.mark.parametrize(
@@ -256,3 +259,20 @@ def test_a_generator_makes_stratified_times_repeatable_and_leaves_the_global_one
     assert torch.equal(torch.get_rng_state(), before)
     generator = torch.Generator().manual_seed(3)
     assert not torch.equal(stratified_times(16, generator), stratified_times(16, generator))
+
+
+def test_logit_normal_times_have_the_quantiles_of_the_sigmoid_of_a_normal_number():
+    generator = torch.Generator().manual_seed(0)
+    t = torch.stack([logit_normal_times(16, generator) for _ in range(2000)]).double()
+    assert (t.diff(dim=1) > 0).all()  # one from each part, in order
+    shares = torch.arange(0.05, 1, 0.05, dtype=torch.float64)
+    quantiles = [1 / (1 + math.exp(-0.6 * NormalDist().inv_cdf(share))) for share in shares.tolist()]
+    torch.testing.assert_close(
+        t.flatten().quantile(shares), torch.tensor(quantiles).double(), atol=2e-3, rtol=0
+    )
+
+
+def test_logit_normal_times_stay_inside_the_interval_at_the_ends_of_rounding(monkeypatch):
+    ends = torch.tensor([0.0, 1.0])
+    monkeypatch.setattr(losses, "stratified_times", lambda batch, generator: ends)
+    assert ((logit_normal_times(2) > 0) & (logit_normal_times(2) < 1)).all()

@@ -152,6 +152,18 @@ def test_a_time_grid_is_even_and_meets_both_ends_exactly(steps):
     assert torch.allclose(grid, expected, rtol=0, atol=1e-15)
 
 
+def test_a_time_grid_of_a_higher_power_begins_with_small_steps_and_meets_both_ends():
+    expected = torch.tensor([0, 1 / 64, 1 / 8, 27 / 64, 1], dtype=torch.float64)  # (k / 4)³
+    assert torch.equal(time_grid(4, power=3), expected)
+    assert torch.equal(time_grid(4, start=1.0, end=0.0, power=3), 1 - expected)
+
+
+@pytest.mark.parametrize("power", [0, -1, float("nan"), float("inf")])
+def test_a_time_grid_of_no_power_is_refused(power):
+    with pytest.raises(ValueError, match=f"power needs a finite number above 0, but is {power}"):
+        time_grid(4, power=power)
+
+
 def test_a_time_grid_can_end_early_and_can_fall():
     assert time_grid(50, end=0.99)[-1] == 0.99
     assert torch.allclose(time_grid(4, start=1, end=0), time_grid(4).flip(0), rtol=0, atol=1e-15)

@@ -9,7 +9,7 @@ from flowlib import training as module
 from flowlib.checkpoints import load_training, save_training
 from flowlib.data import Digits, load_digits
 from flowlib.losses import cfm_loss, squared_norm
-from flowlib.models import NO_CLASS, VelocityNet
+from flowlib.models import NO_CLASS, VelocityNet, generate
 from flowlib.paths import TrigonometricPath
 from flowlib.training import Training
 
@@ -32,6 +32,24 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(digits):
         list(training.run(steps=3))
     assert torch.equal(weights(first), weights(again))
     assert not torch.equal(weights(first), weights(other))
+
+
+def test_another_number_of_threads_moves_no_pixel_of_a_sample_by_more_than_rounding(digits):
+    def samples(threads, seed=0):
+        torch.set_num_threads(threads)
+        training = Training(digits, seed=seed)
+        list(training.run(steps=20))
+        return training.model, generate(training.model, torch.arange(10), steps=5).end
+
+    before = torch.get_num_threads()
+    try:
+        (model, one), (_, two), (_, other) = samples(1), samples(2), samples(2, seed=1)
+        again = generate(model, torch.arange(10), steps=5).end
+    finally:
+        torch.set_num_threads(before)
+    assert (one - two).abs().max() < 1e-4
+    assert (one - again).abs().max() < 1e-5
+    assert (one - other).abs().max() > 1e-2
 
 
 def test_the_readers_own_random_numbers_stay_untouched(digits):
@@ -66,7 +84,7 @@ def test_a_training_saved_and_loaded_continues_to_the_bit(digits, tmp_path):
     assert torch.equal(weights(through), weights(loaded))
 
 
-@pytest.mark.parametrize("place", ["cfm_loss", "stratified_times"])
+@pytest.mark.parametrize("place", ["cfm_loss", "average_in"])
 def test_an_interrupt_within_a_step_takes_effect_after_it(digits, monkeypatch, place):
     inside = getattr(module, place)
 
@@ -84,6 +102,35 @@ def test_an_interrupt_within_a_step_takes_effect_after_it(digits, monkeypatch, p
     assert stopped.step == 2
     list(stopped.run(steps=3))
     assert torch.equal(weights(through), weights(stopped))
+
+
+@pytest.mark.parametrize(("times", "upper_quarter"), [("uniform", 0.75), ("logit-normal", 0.59980)])
+def test_a_batch_spreads_its_times_as_it_is_told(digits, monkeypatch, times, upper_quarter):
+    """Upper quartiles: 3/4, and sigmoid(0.6 · 0.67449) = 0.59980 with 0.67449 that of N(0, 1)."""
+    seen = []
+
+    def spy(model, x_0, x_1, t, path):
+        seen.append(t)
+        return model(x_1, t).square().mean()
+
+    monkeypatch.setattr(module, "cfm_loss", spy)
+    list(Training(digits, times=times).run(steps=3))
+    assert torch.stack(seen).quantile(0.75).item() == pytest.approx(upper_quarter, abs=0.01)
+
+
+def test_other_times_are_refused_and_the_known_ones_named(digits):
+    with pytest.raises(ValueError, match="times is one of logit-normal, uniform, but 'normal' was given"):
+        Training(digits, times="normal")
+
+
+def test_a_loaded_training_keeps_its_times(digits, tmp_path):
+    through, stopped = Training(digits, times="uniform"), Training(digits, times="uniform")
+    list(through.run(steps=2))
+    list(zip(range(1), stopped.run(steps=2)))
+    save_training(stopped, tmp_path / "training.safetensors")
+    loaded = load_training(tmp_path / "training.safetensors", digits)
+    list(loaded.run(steps=2))
+    assert torch.equal(weights(through), weights(loaded))
 
 
 def test_the_model_averages_the_networks_with_binomial_weights(digits):
@@ -191,8 +238,21 @@ def test_a_loss_that_is_not_finite_stops_before_it_spoils_the_model(digits):
     training = Training(digits, VelocityNet())
     list(training.run(steps=2))
     before = weights(training)
-    training.images = training.images * torch.inf
-    with pytest.raises(RuntimeError, match="loss is nan after 2 steps"):
+    training.images = training.images * 1e30
+    with pytest.raises(RuntimeError, match=r"loss is (inf|nan) after 2 steps"):
+        list(training.run(steps=3))
+    assert torch.equal(weights(training), before)
+
+
+def test_a_slope_that_is_not_finite_stops_before_it_spoils_the_model(digits, monkeypatch):
+    def finite_without_a_slope(model, *batch):
+        return cfm_loss(model, *batch) + (model.func.leave.bias.sum() * 0).sqrt()
+
+    training = Training(digits, VelocityNet())
+    list(training.run(steps=2))
+    before = weights(training)
+    monkeypatch.setattr(module, "cfm_loss", finite_without_a_slope)
+    with pytest.raises(RuntimeError, match="gradient has the size nan"):
         list(training.run(steps=3))
     assert torch.equal(weights(training), before)
 
