@@ -17,9 +17,11 @@ from flowlib.data import load_digits
 from flowlib.files import write_atomically
 from flowlib.metrics import FEATURES, accuracy, frechet_distance
 from flowlib.models import generate
-from flowlib.training import BATCH, Training
+from flowlib.parallel import join
+from flowlib.training import BATCH, Training, uninterrupted
 
 SHOWN = 64  # digits in the player
+SPACING = 3  # step k of n ends at the time (k / n)³: small steps first gave the best digits
 STATES = 12_500  # states of digits kept at once, 1 kB each, which bounds the memory
 
 
@@ -29,19 +31,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         device = _device(options.device)
+        number = join(device)
         digits = load_digits(options.data)
         options.out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.out).close()  # better to fail now than after the training
         training = Training(digits, seed=options.seed, device=device)
     except (ValueError, OSError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
-    print(f"Learning from {len(digits):,} digits for {options.seconds:g} s on {device}. Ctrl-C stops early.")
+    total, unit = _budget(options)
+    if number:  # it learns along; process 0 prints, writes, and says when to stop
+        list(training.run(**{unit: total}))
+        return 0
+    print(f"Learning from {len(digits):,} digits for {total:g} {unit} on {device}. Ctrl-C stops early.")
     try:
-        _train(training, options.seconds)
-    except RuntimeError as error:
-        print(f"{error}", file=sys.stderr)
+        with uninterrupted() as stop:  # Ctrl-C ends the training, but waits until the model is written
+            try:
+                _train(training, options, stop)
+            finally:
+                _keep(training, options)
     except KeyboardInterrupt:
+        if not training.step:
+            parser.exit(130, f"{parser.prog}: stopped before the first step\n")
         print(f"Stopped after {training.step:,} steps; what has been learned is kept.", file=sys.stderr)
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
     try:
         report = _write(training, options)
     except KeyboardInterrupt:
@@ -56,36 +69,55 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _train(training: Training, seconds: float) -> None:
-    """Run the budget down behind a progress bar."""
-    form = "{percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s, {remaining} left{postfix}"
-    with tqdm(total=seconds, bar_format=form, mininterval=0.25) as bar:
-        for progress in training.run(seconds=seconds):
-            speed = progress.images / progress.seconds
-            bar.set_postfix_str(f"loss {progress.loss:.1f}, {speed:,.0f} images/s", refresh=False)
-            bar.update(min(progress.seconds, seconds) - bar.n)
+def _budget(options: argparse.Namespace) -> tuple[float, str]:
+    """How long to train, and in which unit."""
+    return (options.train_steps, "steps") if options.train_steps else (options.seconds, "seconds")
+
+
+def _train(training: Training, options: argparse.Namespace, stop: list) -> None:
+    """Run the budget down behind a progress bar, until something is in `stop`."""
+    total, unit = _budget(options)
+    form = f"{{percentage:3.0f}}%|{{bar}}| {{n:.0f}}/{{total:.0f}} {unit}, {{remaining}} left{{postfix}}"
+    with tqdm(total=total, bar_format=form, mininterval=0.25) as bar:
+        try:
+            for progress in training.run(**{unit: total}):
+                speed = progress.images / progress.seconds
+                bar.set_postfix_str(f"loss {progress.loss:.1f}, {speed:,.0f} images/s", refresh=False)
+                bar.update(progress.fraction * total - bar.n)
+                if stop:
+                    break
+        except RuntimeError as error:
+            bar.write(f"{error}", file=sys.stderr)
+
+
+def _keep(training: Training, options: argparse.Namespace) -> None:
+    """Write the model; where the folder for the results can't take it, to a temporary one, and say so."""
+    notes = {"steps": training.step, "seed": options.seed}
+    try:
+        (options.out / "report.json").unlink(missing_ok=True)  # written last, when all is of one run
+        save_model(training.model, options.out / "model.safetensors", **notes)
+    except OSError as error:
+        rescue = Path(tempfile.mkdtemp(prefix="flowlib-")) / "model.safetensors"
+        save_model(training.model, rescue, **notes)
+        raise OSError(f"{error}\nThe model is in {rescue} instead.") from error
 
 
 def _write(training: Training, options: argparse.Namespace) -> dict:
-    """Write the model, the samples, their pictures and the report; return the report."""
+    """Write the samples of the model, their pictures and the report; return the report."""
     from flowlib.animations import trajectory_player
     from flowlib.plots import figure_png, film_strip
 
     out, model = options.out, training.model
-    (out / "report.json").unlink(missing_ok=True)  # written last, so where it stands, all is of one run
-    save_model(
-        model, out / "model.safetensors", steps=training.step, seconds=training.seconds, seed=options.seed
-    )
-
-    shown = generate(model, torch.arange(SHOWN) % 10, options.steps, seed=options.seed)
+    shown = generate(model, torch.arange(SHOWN) % 10, options.steps, seed=options.seed, power=SPACING)
     captions = [str(k % 10) for k in range(SHOWN)]
     trajectory_player(shown, captions, title="Noise to digits").save(out / "trajectories.html")
     write_atomically(out / "trajectories.png", figure_png(film_strip(shown), dpi=200))
 
     start = time.perf_counter()
     labels = torch.arange(options.samples) % 10
+    first = 1_000_000 * options.seed + 1  # so that no seed shares noise with another
     pieces = [
-        generate(model, k, options.steps, seed=1_000_000 * options.seed + 1 + i).end  # no seed shares noise
+        generate(model, k, options.steps, seed=first + i, power=SPACING).end
         for i, k in enumerate(labels.split(max(1, STATES // options.steps)))
     ]
     images = torch.cat(pieces).cpu().clamp(-1, 1)
@@ -127,6 +159,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m flowlib", description=__doc__)
     option = parser.add_argument
     option("--seconds", type=_number(float, above=0), default=60, help="time to train (default %(default)s)")
+    option(
+        "--train-steps",
+        type=_number(int, above=0),
+        help="steps to train, in place of --seconds: on one machine, they give the same model every time",
+    )
     option("--data", choices=("bundled", "full"), default="bundled", help="5,000 digits, or all 60,000")
     option(
         "--samples",

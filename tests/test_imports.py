@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [  # each imports only from those before it
     "types",
     "files",
+    "hints",
     "checks",
     "data",
     "paths",
@@ -23,7 +24,9 @@ ORDER = [  # each imports only from those before it
     "mlp",
     "gaussians",
     "models",
+    "parallel",
     "training",
+    "snapshots",
     "checkpoints",
     "metrics",
     "exercises",

@@ -8,10 +8,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from flowlib import __main__ as command
 from flowlib.__main__ import main
-from flowlib.checkpoints import load_model
+from flowlib.checkpoints import load_model, save_model
+from flowlib.data import load_digits
 from flowlib.metrics import accuracy, frechet_distance
 from flowlib.models import generate
 from flowlib.training import Training
@@ -41,7 +43,7 @@ def test_the_samples_are_the_models_and_in_equal_numbers(out):
     assert images.max() <= 1
     assert np.bincount(labels).tolist() == [7] * 10
     again = generate(
-        load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=5_000_001
+        load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=5_000_001, power=3
     ).end
     np.testing.assert_allclose(images, (again[:, 0].clamp(-1, 1) + 1).numpy() / 2, atol=1e-5)
 
@@ -131,3 +133,17 @@ def test_ctrl_c_while_writing_leaves_no_report_of_another_run(tmp_path, monkeypa
     assert stop.value.code == 130
     assert "stopped while writing" in capsys.readouterr().err
     assert not (tmp_path / "report.json").exists()
+
+
+def test_one_seed_and_number_of_steps_give_one_file_on_every_run_and_through_the_api(tmp_path):
+    arguments = ["--train-steps", "3", "--samples", "65", "--steps", "1", "--seed", "7", "--out"]
+    subprocess.run([sys.executable, "-m", "flowlib", *arguments, str(tmp_path / "1")], check=True)
+    assert main([*arguments, str(tmp_path / "2")]) == 0
+    training = Training(load_digits(), seed=7)
+    assert [progress.step for progress in training.run(steps=3)] == [1, 2, 3]
+    save_model(training.model, tmp_path / "3" / "model.safetensors", steps=3, seed=7)
+    first, second, third = (load_file(tmp_path / run / "model.safetensors") for run in "123")
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+    assert [name for name in first if not torch.equal(first[name], third[name])] == []
+    for file in ("model.safetensors", "samples.npz"):
+        assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
