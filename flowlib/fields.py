@@ -9,21 +9,44 @@ import torch
 from torch import Tensor
 
 from flowlib.paths import ROUNDING, AffinePath, check_times
-from flowlib.types import Batch, Field, Times, per_point
+from flowlib.types import Batch, Field, Times, check_finite, check_floats, holds, per_point
+
+PIECE = 2048  # rows of data at a time: 2 MB of digits, which a processor's cache can hold
 
 
 def constant_field(velocity: Tensor) -> Field:
-    """The field u(x, t) = c, whose flow is ψ_t(x_0) = x_0 + t c. `velocity` c: `(*dim)`."""
-    return lambda x, t: velocity.expand_as(x)
+    """The field u(x, t) = c, whose flow is ψ_t(x_0) = x_0 + t c. `velocity` c: `(*dim)`, finite."""
+    check_finite(velocity=velocity)
+
+    def field(x: Batch, t: Times) -> Batch:
+        check_floats(x=x, velocity=velocity)
+        if velocity.shape != x.shape[1:]:
+            raise ValueError(f"this field moves points {tuple(velocity.shape)}, but x is {tuple(x.shape)}")
+        return velocity.expand_as(x)
+
+    return field
 
 
 def linear_field(matrix: Tensor) -> Field:
     """The field u(x, t) = A x of points `(batch, d)`, whose flow is ψ_t(x_0) = exp(tA) x_0.
 
-    `matrix` A: `(d, d)`. A = -I contracts, A = [[0, -1], [1, 0]] rotates anticlockwise, and
-    A = [[1, 0], [0, -1]] is a saddle.
+    `matrix` A: `(d, d)`, finite, in the dtype of x. A = -I contracts, A = [[0, -1], [1, 0]] rotates
+    anticlockwise, and A = [[1, 0], [0, -1]] is a saddle.
     """
-    return lambda x, t: x @ matrix.T
+    check_finite(matrix=matrix)
+    if matrix.ndim != 2 or len(matrix) != len(matrix.T):
+        raise ValueError(f"matrix needs to be square, shape (d, d), but has shape {tuple(matrix.shape)}")
+
+    def field(x: Batch, t: Times) -> Batch:
+        check_floats(x=x, matrix=matrix)
+        if x.shape[-1:] != matrix.shape[:1] or x.dtype != matrix.dtype:
+            raise ValueError(
+                f"this field moves points of {len(matrix)} numbers of {matrix.dtype}, "
+                f"but x is {x.dtype} of shape {tuple(x.shape)}"
+            )
+        return x @ matrix.T
+
+    return field
 
 
 def square_root_field(x: Batch, t: Times) -> Batch:
@@ -41,9 +64,11 @@ def conditional_velocity(x: Batch, t: Times, x_1: Batch, path: AffinePath) -> Ba
 
     It is the velocity of the path through x, with the noise x_0 = (x - α_t x_1) / σ_t put in.
     On the linear path this is (x_1 - x) / (1 - t). `x`, `x_1`: `(batch, *dim)`; `t`: `(batch,)` in [0, 1).
-    Raises `ValueError` at t = 1, where it is 0/0. Source: Lipman et al. 2022, arXiv:2210.02747, theorem 3.
+    Raises `ValueError` at t = 1, where it is 0/0, for other shapes, and for numbers that are not finite.
+    Source: Lipman et al. 2022, arXiv:2210.02747, theorem 3.
     """
     _check_before_data(t)
+    check_finite(x=x, x_1=x_1)
     if x_1.shape != x.shape:
         raise ValueError(
             f"x_1 needs the shape of x, {tuple(x.shape)}, but has shape {tuple(x_1.shape)}; "
@@ -55,8 +80,10 @@ def conditional_velocity(x: Batch, t: Times, x_1: Batch, path: AffinePath) -> Ba
 
 def conditional_field(x_1: Batch, path: AffinePath) -> Field:
     """The field u_t(· | x_1) of `conditional_velocity`; `x_1`: `(*dim)` for all x, or `(batch, *dim)`."""
+    check_finite(x_1=x_1)
 
     def field(x: Batch, t: Times) -> Batch:
+        check_floats(x=x)
         target = x_1.expand(len(x), *x_1.shape) if x_1.ndim < x.ndim else x_1
         return conditional_velocity(x, t, target, path)
 
@@ -69,14 +96,14 @@ def log_likelihood(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
     p_t(· | x_1) is the Gaussian N(α_t x_1, σ_t² I). `x`: `(batch, *dim)`; `data`: `(n, *dim)`; `t`:
     `(batch,)` in [0, 1). The squared distances come from matrix products, so in float32 they carry an
     error near 1e-4 / σ_t² for digits: use float64 where that matters. Raises `ValueError` for shapes or
-    dtypes that do not fit, no data, and t = 1.
+    dtypes that do not fit, no data, t = 1, and numbers that are not finite, or become so on the way.
     """
     _check_before_data(t)
     _check_data(x, data)
     x, data = x.flatten(1), data.flatten(1)
     alpha, variance = per_point(path.alpha(t), x), per_point(path.sigma(t), x).square()
     distance = x.square().sum(1, keepdim=True) - 2 * alpha * (x @ data.T) + alpha**2 * data.square().sum(1)
-    return -(distance / variance + x.shape[1] * (2 * math.pi * variance).log()) / 2
+    return _finite(-(distance / variance + x.shape[1] * (2 * math.pi * variance).log()) / 2)
 
 
 def posterior_weights(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
@@ -96,25 +123,33 @@ def log_density(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
 def posterior_mean(x: Batch, t: Times, data: Batch, path: AffinePath, memory_mb: float = 256) -> Batch:
     """E[x_1 | x_t = x] over the whole of `data`, `(batch, *dim)`: all images, averaged by posterior weight.
 
-    Works through `data` in pieces with a running softmax, so that the working memory stays near
+    Works through `data` in pieces with a running softmax, so that the working memory stays below
     `memory_mb` megabytes however many images there are, as long as no gradients are recorded.
     Shapes, times and errors as in `log_likelihood`.
     """
-    size = x.shape[1:].numel()
-    numbers = 5 * len(x) + size  # alive at once for each row: five of (batch, rows), one of (rows, size)
-    rows = int(memory_mb * 1e6 / (numbers * x.element_size()))
+    _check_before_data(t)
+    _check_data(x, data)
+    if not 0 < memory_mb < math.inf:
+        raise ValueError(f"memory_mb needs a number above 0, but is {memory_mb}")
+    points, size = x.flatten(1), x.shape[1:].numel()
+    # alive at once: five of (batch, size), two of (batch, rows), one of (rows, size), one of (rows,)
+    spare = memory_mb * 1e6 / x.element_size() - 5 * x.numel()
+    rows = min(PIECE, int(spare / (2 * len(x) + size + 1)))
     if rows < 1:
         raise ValueError(f"memory_mb = {memory_mb:g} is too little for {len(x)} points at a time; give more")
+    alpha, variance = per_point(path.alpha(t), points), per_point(path.sigma(t), points) ** 2
+    scaled, factor = alpha / variance * points, -(alpha**2) / (2 * variance)
     peak = x.new_full((len(x), 1), -torch.inf)
-    total, weighted = x.new_zeros(len(x), 1), x.new_zeros(len(x), size)
-    for piece in data.split(rows):
-        logs = log_likelihood(x, t, piece, path)
-        new_peak = torch.maximum(peak, logs.amax(1, keepdim=True))
-        weights, rescale = (logs - new_peak).exp(), (peak - new_peak).exp()
+    total, weighted = torch.zeros_like(peak), torch.zeros_like(points)
+    for piece in data.flatten(1).split(rows):
+        # log-likelihoods less what all of data share: (α_t x · x_1 - α_t² ‖x_1‖² / 2) / σ_t²
+        logs = (scaled @ piece.T).addcmul_(factor, piece.square().sum(1))
+        new_peak = torch.maximum(peak, logs.detach().amax(1, keepdim=True))  # it cancels: no gradient needed
+        weights, rescale = logs.sub_(new_peak).exp_(), (peak - new_peak).exp()
         total = total * rescale + weights.sum(1, keepdim=True)
-        weighted = weighted * rescale + weights @ piece.flatten(1)
+        weighted = weighted * rescale + weights @ piece
         peak = new_peak
-    return (weighted / total).view_as(x)
+    return _finite((weighted / total).view_as(x))
 
 
 def marginal_field(data: Batch, path: AffinePath, memory_mb: float = 256) -> Field:
@@ -143,7 +178,7 @@ def velocity_variance(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tens
 
 def _check_before_data(t: Times) -> None:
     check_times(t)
-    if (t > 1 - ROUNDING).any():
+    if not holds(t <= 1 - ROUNDING):
         raise ValueError(
             "this field does not exist at t = 1, where it is 0/0; "
             "end the time grid just before, as in fl.time_grid(50, end=0.99)"
@@ -151,6 +186,11 @@ def _check_before_data(t: Times) -> None:
 
 
 def _check_data(x: Batch, data: Batch) -> None:
+    check_floats(x=x, data=data)
+    if x.ndim < 2:
+        raise ValueError(
+            f"x needs the shape (batch, *dim), but has {tuple(x.shape)}; for one point pass x[None]"
+        )
     if not len(data) or data.shape[1:] != x.shape[1:]:
         raise ValueError(
             f"data needs at least one point of the shape of x, {tuple(x.shape[1:])}, "
@@ -160,3 +200,13 @@ def _check_data(x: Batch, data: Batch) -> None:
         raise ValueError(
             f"data and x need one dtype, but are {data.dtype} and {x.dtype}; write data.to(x.dtype)"
         )
+
+
+def _finite(result: Tensor) -> Tensor:
+    """What came of x and data, which are too large to be looked through each time; `ValueError` for NaN."""
+    if not holds(result.isfinite()):
+        raise ValueError(
+            "x and data must be finite, and not too far apart for their dtype, but what came of them is "
+            f"{result[~result.isfinite()][0].item()} in {result.dtype}; check both, or take .double()"
+        )
+    return result

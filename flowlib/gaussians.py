@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from flowlib.data import Digits
-from flowlib.paths import AffinePath, LinearPath
-from flowlib.types import Batch, Times, per_point
+from flowlib.paths import AffinePath, LinearPath, check_times
+from flowlib.types import Batch, Times, check_count, check_finite, check_tensors, per_point
 
 NO_CLASS = 10  # the label that says "any digit"
 RANK = 64  # directions of a class that keep a variance of their own
@@ -24,12 +24,13 @@ class ClassGaussians(nn.Module):
     the conditional expectation of α̇ x_1 + σ̇ x_0 given x for jointly normal x_1, x_0. Unfitted, the data
     are N(0, I). Row 10 of each buffer is "any digit": one Gaussian for all. Directions beyond the `rank`
     widest of a class share one variance. Raises `ValueError` unless 1 <= `rank` < `pixels`; its methods do
-    where points, times or labels do not fit.
+    where points, times or labels do not fit, or are not finite.
     """
 
     def __init__(self, path: AffinePath = LinearPath(), pixels: int = 256, rank: int = RANK):
         super().__init__()
-        if not 1 <= rank < pixels:
+        rank, pixels = check_count("rank", rank), check_count("pixels", pixels, least=2)
+        if rank >= pixels:
             raise ValueError(f"rank needs 1 to pixels - 1 = {pixels - 1} directions, but is {rank}")
         self.path = path
         self.register_buffer("mean", torch.zeros(NO_CLASS + 1, pixels))
@@ -47,19 +48,22 @@ class ClassGaussians(nn.Module):
             raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
         if digits.images[0].numel() != self.mean.shape[1]:
             raise ValueError(f"this model has {self.mean.shape[1]} pixels, but the digits have another size")
-        every = digits.images.flatten(1).cpu().double()  # in float32, a threaded eigh gave NaN for few digits
-        labels, rank = digits.labels.cpu(), self.basis.shape[2]
-        classes = [every[labels == k] for k in range(NO_CLASS)]
-        for k, rows in enumerate([*classes, every]):
-            rows = rows if len(rows) > 1 else every
-            values, axes = torch.linalg.eigh(rows.T.cov())  # ascending
+        images, labels, rank = digits.images.flatten(1).cpu(), digits.labels.cpu(), self.basis.shape[2]
+        for k in range(NO_CLASS + 1):
+            rows = images[labels == k] if k < NO_CLASS else images
+            rows = rows if len(rows) > 1 else images
+            rows = rows.to(torch.float64, copy=True)  # in float32, a threaded eigh gave NaN for few digits
+            mean = rows.mean(0)
+            rows -= mean  # in place: of 60,000 digits, each copy takes 123 MB
+            values, axes = torch.linalg.eigh(rows.T @ rows / (len(rows) - 1))  # ascending
             variances = torch.cat([values[-rank:], values[:-rank].mean().reshape(1)])
-            self.mean[k], self.basis[k] = rows.mean(0), axes[:, -rank:]
+            self.mean[k], self.basis[k] = mean, axes[:, -rank:]
             self.variance[k] = variances.clamp(min=FLOOR**2)
 
     @torch.no_grad()
     def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:
         """u_t(x) of the class `label` `(batch,)`, 0 to 10, of each x `(batch, *dim)`."""
+        check_times(t)
         rows, path = self._rows(x, label), self.path
         mean, variance, t = self.mean[label], self.variance[label], per_point(t, rows)
         alpha, sigma, d_alpha, d_sigma = (f(t) for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma))
@@ -90,18 +94,22 @@ class ClassGaussians(nn.Module):
 
     def covariance(self, label: int) -> Tensor:
         """C `(pixels, pixels)` of one class, 0 to 10."""
-        check_labels(torch.tensor([label]), 1)
-        basis, variance = self.basis[label], self.variance[label]
+        if label not in range(NO_CLASS + 1):
+            raise ValueError(f"label needs a whole number 0 to 9, or 10 for any digit, but is {label!r}")
+        basis, variance = self.basis[int(label)], self.variance[int(label)]
         elsewhere = torch.eye(len(basis)).to(basis) - basis @ basis.T
         return basis * variance[:-1] @ basis.T + variance[-1] * elsewhere
 
     def _rows(self, x: Batch, label: Tensor) -> Tensor:
         """Each x as a row, `(batch, pixels)`; `ValueError` where its size or its label does not fit."""
-        pixels = self.mean.shape[1]
+        check_finite(x=x)
+        pixels, dtype = self.mean.shape[1], self.mean.dtype
+        if torch.promote_types(x.dtype, dtype) != dtype:
+            raise ValueError(f"x needs no more than the dtype of this model, {dtype}, but is {x.dtype}")
         if x.ndim < 2 or x.shape[1:].numel() != pixels:
             raise ValueError(f"x needs {pixels} numbers for each point, but has shape {tuple(x.shape)}")
         check_labels(label, len(x))
-        return x.flatten(1)
+        return x.flatten(1).to(dtype)
 
     def _along(self, x: Tensor, gain: Tensor, label: Tensor) -> Tensor:
         """Each x `(batch, pixels)` with its part along each direction of its class times the `gain` there."""
@@ -115,8 +123,10 @@ class ClassGaussians(nn.Module):
 
 def check_labels(label: Tensor, count: int) -> None:
     """Raise `ValueError` unless `label` holds `count` classes: whole numbers 0 to 9, or 10 for any digit."""
-    whole = not (label.is_floating_point() or label.dtype == torch.bool)
+    check_tensors(label=label)
+    whole = label.dtype in (torch.int64, torch.int32)  # smaller ones cannot be an index; label.long() can
     if label.shape != (count,) or not whole or ((label < 0) | (label > NO_CLASS)).any():
         raise ValueError(
-            f"label needs whole numbers 0 to 9, or 10 for any digit, shape ({count},), but is {label}"
+            f"label needs whole numbers 0 to 9, or 10 for any digit, torch.int64 of shape ({count},), "
+            f"but is {label.dtype} of shape {tuple(label.shape)}: {label.tolist()}"
         )

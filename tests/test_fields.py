@@ -8,7 +8,6 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
-from flowlib import fields
 from flowlib.fields import (
     conditional_field,
     conditional_velocity,
@@ -338,11 +337,13 @@ def pieces(monkeypatch):
     """The sizes of the pieces of data that the fields work through."""
     sizes = []
 
-    def counted(x, t, data, path):
-        sizes.append(len(data))
-        return log_likelihood(x, t, data, path)
+    split = torch.Tensor.split
 
-    monkeypatch.setattr(fields, "log_likelihood", counted)
+    def counted(data, rows):
+        sizes.extend(len(piece) for piece in split(data, rows))
+        return split(data, rows)
+
+    monkeypatch.setattr(torch.Tensor, "split", counted)
     return sizes
 
 
@@ -352,7 +353,7 @@ def test_the_pieces_do_not_change_the_posterior_mean(path, pieces):
     t = torch.linspace(0, 0.98, 7, dtype=torch.float64)
     expected = posterior_weights(x, t, data, path) @ data
     counts = set()
-    for memory_mb in (0.0006, 0.001, 0.002, 0.003, 0.006, 0.012, 1, 256):
+    for memory_mb in (0.0008, 0.001, 0.002, 0.003, 0.006, 0.012, 1, 256):
         pieces.clear()
         assert torch.allclose(posterior_mean(x, t, data, path, memory_mb), expected, rtol=0, atol=1e-12)
         assert sum(pieces) == 101
@@ -365,10 +366,32 @@ def test_the_pieces_do_not_change_the_posterior_mean(path, pieces):
 def test_the_pieces_do_not_change_it_where_later_images_are_far_more_likely(pieces):
     data = torch.linspace(-50, 50, 101, dtype=torch.float64)[:, None]
     x, t = torch.tensor([[24.75], [-24.75], [1000.0]], dtype=torch.float64), full(3, 0.5)
-    in_pieces = posterior_mean(x, t, data, LinearPath(), memory_mb=0.0005)
+    in_pieces = posterior_mean(x, t, data, LinearPath(), memory_mb=0.0004)
     assert len(pieces) > 10
     expected = posterior_weights(x, t, data, LinearPath()) @ data
     assert torch.allclose(in_pieces, expected, rtol=0, atol=1e-11)
+
+
+@each_path
+def test_the_gradients_go_through_the_pieces(path, pieces):
+    """Against finite differences, in the points, the times and the data."""
+    x, t = normal(3, 2).requires_grad_(), torch.tensor([0.1, 0.5, 0.7], dtype=torch.float64).requires_grad_()
+    data = DATA.clone().requires_grad_()
+    torch.autograd.gradcheck(lambda *given: posterior_mean(*given, path, memory_mb=0.0004), (x, t, data))
+    assert max(pieces) < 5
+
+
+@each_path
+@pytest.mark.parametrize(("t", "tolerance"), [(0.0, 1e-6), (0.5, 1e-4), (0.8, 2e-3)])
+def test_in_float32_the_posterior_mean_of_digits_is_that_of_float64(path, t, tolerance, digits):
+    """The tolerance is a rounding of 1e-7 in exponents of the size ‖α x_1‖² / σ², about 200 α² / σ²."""
+    data, times = digits.images[:2000], torch.full((32,), t)
+    between = (data[:32] + data[32:64]) / 2  # so that more than one image has weight
+    x, _ = path.sample(normal(32, 1, 16, 16).float(), between, times)
+    expected = posterior_mean(x.double(), times.double(), data.double(), path)
+    torch.testing.assert_close(
+        posterior_mean(x, times, data, path).double(), expected, rtol=0, atol=tolerance
+    )
 
 
 def test_memory_that_does_not_hold_a_single_image_is_refused():
@@ -397,14 +420,14 @@ class PeakMemory(TorchFunctionMode):
 
 
 @pytest.mark.parametrize("batch", [1, 16, 128])
-@pytest.mark.parametrize("memory_mb", [1, 4])
+@pytest.mark.parametrize("memory_mb", [0.3, 0.5])  # with more, the pieces end at the size of a cache
 def test_the_working_memory_stays_below_memory_mb_for_20000_images(batch, memory_mb):
     generator = torch.Generator().manual_seed(0)
     data, x = torch.randn(20_000, 64, generator=generator), torch.randn(batch, 64, generator=generator)
     t = torch.full((batch,), 0.5)
     with PeakMemory(data, x, t) as memory:
         marginal_field(data, LinearPath(), memory_mb)(x, t)
-    assert 0.5 * memory_mb < memory.peak / 1e6 <= 1.05 * memory_mb
+    assert 0.5 * memory_mb < memory.peak / 1e6 <= memory_mb
 
 
 # What cannot be answered
