@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowlib.types import check_tensors
+
 
 class CheckFailed(AssertionError):
     """A claim of a lesson does not hold for the numbers it was given."""
@@ -118,8 +120,11 @@ def _finite(name: str, values: Any) -> Tensor:
 
 def _float64(values: Any) -> Tensor:
     if values is None:
-        raise TypeError("no value")
+        raise TypeError("a number or a tensor is needed, but this is None")
+    if values.is_complex() if isinstance(values, Tensor) else np.iscomplexobj(values):
+        raise TypeError(f"real numbers are needed, but these are complex: {values!r:.60}")
     if isinstance(values, Tensor):
+        check_tensors(values=values)
         return values.detach().to("cpu", torch.float64)
     return torch.from_numpy(np.array(values, dtype=np.float64))
 

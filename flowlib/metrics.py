@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from flowlib.types import Batch
+from flowlib.types import Batch, check_finite, check_floats, check_tensors
 
 JUDGE_FILE = Path(__file__).parent / "judge" / "judge.safetensors"
 FEATURES = 64  # numbers in which the judge describes an image
@@ -47,9 +47,9 @@ class Judge(nn.Module):
         self.facts: dict[str, str] = {}
 
     def features(self, images: Batch) -> Tensor:
-        """The 64 numbers (n, 64) in which the judge describes each image (n, 1, 16, 16)."""
-        _check_shape(images)
-        return self.body(images)
+        """The 64 numbers (n, 64) in which the judge describes each image (n, 1, 16, 16) in [-1, 1]."""
+        _check_images(images)
+        return self.body(images.to(self.head.weight))
 
     def forward(self, images: Batch) -> Tensor:
         """Logits (n, 10); the largest is the digit that the judge reads."""
@@ -124,9 +124,14 @@ def gaussian_frechet_distance(
     """Squared Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between two Gaussians.
 
     Means (d,), covariances (d, d), computed in float64. C1 C2 is not symmetric, but has the eigenvalues of
-    C1^(1/2) C2 C1^(1/2), which is; the trace of the root is the sum of their square roots.
+    C1^(1/2) C2 C1^(1/2), which is; the trace of the root is the sum of their square roots. Raises ValueError
+    for other shapes and numbers that are not finite.
     Source: Dowson & Landau 1982, J. Multivariate Analysis 12, 450-455.
     """
+    check_finite(mean_1=mean_1, covariance_1=covariance_1, mean_2=mean_2, covariance_2=covariance_2)
+    shapes = [tuple(each.shape) for each in (mean_1, covariance_1, mean_2, covariance_2)]
+    if shapes != [(len(mean_1),), (len(mean_1), len(mean_1))] * 2:
+        raise ValueError(f"means need one shape (d,), covariances (d, d), but in turn they have {shapes}")
     mean_1, covariance_1, mean_2, covariance_2 = (
         each.double() for each in (mean_1, covariance_1, mean_2, covariance_2)
     )
@@ -142,20 +147,22 @@ def nearest_neighbours(images: Batch, data: Batch, k: int = 1) -> tuple[Tensor, 
 
     Euclidean distance between the pixels, nearest first, exact. An image that is itself in `data` finds
     itself at distance 0. Works in pieces of about 50 MB, so 60,000 digits are no trouble. Raises ValueError
-    for unequal shapes, NaN, or a k that is not between 1 and m.
+    for unequal shapes, NaN, or a k that is no whole number between 1 and m.
     """
+    for name, batch in (("images", images), ("data", data)):
+        check_floats(**{name: batch})
     if images.dim() < 2 or images.shape[1:] != data.shape[1:]:
         raise ValueError(
             f"images and data need the same shape after the first axis, but are {tuple(images.shape)} and "
             f"{tuple(data.shape)}; compare digits (n, 1, 16, 16) with digits.images (m, 1, 16, 16)"
         )
-    if not 1 <= k <= len(data):
-        raise ValueError(f"k must lie between 1 and the size of the data, {len(data)}, but is {k}")
+    if k not in range(1, len(data) + 1):
+        raise ValueError(f"k must lie between 1 and the size of the data, {len(data)}, but is {k!r}")
     for name, batch in (("images", images), ("data", data)):
         if not batch.isfinite().all():
             raise ValueError(f"{name} hold NaN or infinity, to which nothing is near; remove them first")
     data = data.flatten(1).cpu()
-    pieces = [_nearest(piece, data, k) for piece in images.flatten(1).cpu().split(1024)]
+    pieces = [_nearest(piece, data, int(k)) for piece in images.flatten(1).cpu().split(1024)]
     distances, indices = (torch.cat(parts) for parts in zip(*pieces, strict=True))
     return distances, indices
 
@@ -182,16 +189,13 @@ def _in_batches(function, images: Batch) -> Tensor:
         return torch.cat([function(batch.cpu().float()) for batch in images.split(BATCH)])
 
 
-def _check_shape(images: Batch) -> None:
+def _check_images(images: Batch) -> None:
+    check_tensors(images=images)
     if images.dim() != 4 or images.shape[1:] != (1, 16, 16) or len(images) == 0:
         raise ValueError(
             f"images need shape (n, 1, 16, 16) with n at least 1, but have {tuple(images.shape)}; "
             "vectors of 256 pixels become images by images.reshape(-1, 1, 16, 16)"
         )
-
-
-def _check_images(images: Batch) -> None:
-    _check_shape(images)
     if not images.is_floating_point():
         raise ValueError(
             f"images need floats in [-1, 1], but are {images.dtype}; convert 0..255 by images / 127.5 - 1"
@@ -209,6 +213,7 @@ def _check_images(images: Batch) -> None:
 
 
 def _check_labels(labels: Tensor, n: int) -> None:
+    check_tensors(labels=labels)
     if labels.shape != (n,):
         raise ValueError(
             f"labels need one digit per image, shape ({n},), but have shape {tuple(labels.shape)}"

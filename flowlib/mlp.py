@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from flowlib.types import Batch, Times, per_point
+from flowlib.types import Batch, Times, check_count, check_finite, check_floats, per_point
 
 
 class VelocityMLP(nn.Module):
@@ -18,8 +18,7 @@ class VelocityMLP(nn.Module):
 
     def __init__(self, dim: int = 2, width: int = 64, seed: int = 0):
         super().__init__()
-        if dim < 1 or width < 1:
-            raise ValueError(f"dim and width need at least 1, but are {dim} and {width}")
+        dim, width = check_count("dim", dim), check_count("width", width)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.layers = nn.Sequential(
@@ -33,14 +32,17 @@ class VelocityMLP(nn.Module):
     def forward(self, x: Batch, t: Times) -> Batch:
         """The velocity at x `(batch, dim)`, in the dtype of the weights, and t `(batch,)`.
 
-        Raises `ValueError` for other shapes or another dtype.
+        Raises `ValueError` for other shapes, another dtype, and numbers that are not finite.
         """
+        check_floats(x=x)
         dim, dtype = self.layers[-1].out_features, self.layers[-1].weight.dtype
         if x.ndim != 2 or x.shape[1] != dim:
             raise ValueError(f"x needs the shape (batch, {dim}), but has {tuple(x.shape)}")
         if x.dtype != dtype:
             raise ValueError(f"x needs the dtype of the weights, {dtype}, but is {x.dtype}")
-        return self.layers(torch.cat([x, per_point(t, x)], dim=1))
+        rows = torch.cat([x, per_point(t, x)], dim=1)
+        check_finite(**{"x and t": rows})
+        return self.layers(rows)
 
 
 def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate: float = 1e-2) -> list[float]:
@@ -51,13 +53,12 @@ def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate:
     step, a learning rate that is not above 0, and a loss that is no scalar tensor; `RuntimeError` where the
     loss is no longer finite.
     """
-    if steps < 1 or steps != int(steps):
-        raise ValueError(f"fitting needs a whole number of steps, at least 1, but steps is {steps}")
+    steps = check_count("steps", steps)
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate needs a number above 0, but is {learning_rate}")
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     losses = []
-    for step in range(int(steps)):
+    for step in range(steps):
         value = loss()
         if not isinstance(value, Tensor) or value.ndim:
             came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowlib.types import Batch, Times, per_point
+from flowlib.types import Batch, Times, check_finite, holds, per_point
 
 ROUNDING = 1e-6  # a float32 sum t + dt near 1 is off by less
 
@@ -44,8 +44,9 @@ class AffinePath:
         """The point x_t = α_t x_1 + σ_t x_0 and its velocity u_t = α̇_t x_1 + σ̇_t x_0.
 
         `x_0`, `x_1`: `(batch, *dim)`; `t`: `(batch,)` in [0, 1]. Both results have the shape of `x_1`.
-        Raises `ValueError` where shapes differ or a time lies outside [0, 1].
+        Raises `ValueError` where shapes differ, numbers are not finite, or a time lies outside [0, 1].
         """
+        check_finite(x_0=x_0, x_1=x_1)
         if x_0.shape != x_1.shape:
             raise ValueError(
                 f"x_0 and x_1 need one shape, but have {tuple(x_0.shape)} and {tuple(x_1.shape)}; "
@@ -60,8 +61,14 @@ class AffinePath:
         """Where a point at x_t with velocity u_t is heading: x_1 = (σ u - σ̇ x) / (σ α̇ - σ̇ α).
 
         It solves x = α x_1 + σ x_0 and u = α̇ x_1 + σ̇ x_0; on the linear path it is x + (1 - t) u.
-        Shapes as in `sample`.
+        Shapes and errors as in `sample`.
         """
+        check_times(t)
+        check_finite(x_t=x_t, u_t=u_t)
+        if u_t.shape != x_t.shape:
+            raise ValueError(
+                f"u_t needs the shape of x_t, {tuple(x_t.shape)}, but has shape {tuple(u_t.shape)}"
+            )
         alpha, sigma = per_point(self.alpha(t), x_t), per_point(self.sigma(t), x_t)
         d_alpha, d_sigma = per_point(self.d_alpha(t), x_t), per_point(self.d_sigma(t), x_t)
         return (sigma * u_t - d_sigma * x_t) / (sigma * d_alpha - d_sigma * alpha)
@@ -110,14 +117,15 @@ class TrigonometricPath(AffinePath):
 
 def check_times(t: Times) -> None:
     """Raise `ValueError` unless every time lies in [0, 1], give or take the rounding of a solver's t + dt."""
-    if not isinstance(t, Tensor):
+    if not isinstance(t, Tensor) or not t.is_floating_point():
+        came = t.dtype if isinstance(t, Tensor) else repr(t)
         raise ValueError(
-            f"t needs a tensor with one time per sample, but is {t!r}; "
+            f"t needs a tensor of floats with one time per sample, but is {came}; "
             "for one shared time pass torch.full((len(x),), 0.5)"
         )
-    outside = ~((t >= -ROUNDING) & (t <= 1 + ROUNDING))  # written so that NaN lies outside
-    if outside.any():
+    inside = (t >= -ROUNDING) & (t <= 1 + ROUNDING)  # written so that NaN does not lie inside
+    if not holds(inside):
         raise ValueError(
-            f"t runs from 0 (noise) to 1 (data), but holds {t[outside].flatten()[0].item():g}; "
+            f"t runs from 0 (noise) to 1 (data), but holds {t[~inside][0].item():g}; "
             "for evenly spaced times use fl.time_grid(n)"
         )

@@ -1,4 +1,4 @@
-"""The shapes that every module speaks: aliases, and the rules for times and velocities.
+"""The shapes that every module speaks: aliases, and the rules for points, times, velocities and counts.
 
 | name    | shape                        | meaning                                        |
 |---------|------------------------------|------------------------------------------------|
@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -21,10 +22,11 @@ Field = Callable[[Batch, Times], Batch]
 def per_point(values: Times, x: Batch) -> Tensor:
     """Reshape one number per point, `(batch,)`, so that it multiplies `x`, `(batch, *dim)`, in its dtype.
 
-    Raises `ValueError` where `values` does not hold one number per point of `x`, or `x` holds no floats.
+    Raises `ValueError` where `values` does not hold one number per point of `x`, or one of them holds
+    no floats. It does not look at them: that is for its callers, once each.
     """
-    if not x.is_floating_point():
-        raise ValueError(f"points need floats, but are {x.dtype}; convert them with x.float()")
+    check_floats(t=values)
+    check_floats(x=x)
     if values.shape != x.shape[:1]:
         raise ValueError(
             f"t needs one time per sample, shape ({x.shape[0] if x.ndim else '?'},), "
@@ -36,11 +38,63 @@ def per_point(values: Times, x: Batch) -> Tensor:
 def evaluate(field: Field, x: Batch, t: Times) -> Batch:
     """The velocity field(x, t), `(batch, *dim)`.
 
-    Raises `ValueError` where the field returns anything but a tensor of the shape of `x`, which would
-    otherwise broadcast into a wrong result without a word.
+    Raises `ValueError` where `x` holds no floats, and where the field returns anything but floats of the
+    shape of `x`, which would otherwise broadcast into a wrong result without a word.
     """
+    check_floats(x=x)
     velocity = field(x, t)
     if not isinstance(velocity, Tensor) or velocity.shape != x.shape:
         came = f"shape {tuple(velocity.shape)}" if isinstance(velocity, Tensor) else type(velocity).__name__
         raise ValueError(f"a field maps x to a velocity of the same shape, {tuple(x.shape)}, but gave {came}")
+    check_floats(x=x, velocity=velocity)
     return velocity
+
+
+def check_tensors(**tensors: Any) -> None:
+    """Raise `ValueError` unless each is a tensor that holds numbers, and all lie on one device."""
+    (first, x_first), *_ = tensors.items()
+    for name, x in tensors.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name} needs a tensor, but is {x!r:.60}; write torch.tensor(...)")
+        if x.device != x_first.device:
+            raise ValueError(
+                f"{name} and {first} need one device, but are on {x.device} and {x_first.device}; "
+                f"write {name}.to({first}.device)"
+            )
+        if x.is_meta:
+            raise ValueError(f"{name} lies on the device meta, which holds no numbers; make it on another")
+
+
+def check_floats(**tensors: Any) -> None:
+    """As `check_tensors`, and each must hold floats."""
+    check_tensors(**tensors)
+    for name, x in tensors.items():
+        if not x.is_floating_point():
+            raise ValueError(f"{name} needs floats, but is {x.dtype}; convert with {name}.float()")
+
+
+def check_finite(**tensors: Any) -> None:
+    """As `check_floats`, and all numbers must be finite, since one NaN soon spreads to all others."""
+    check_floats(**tensors)
+    for name, x in tensors.items():
+        if not holds(x.isfinite()):
+            raise ValueError(f"{name} must be finite, but holds {x[~x.isfinite()][0].item()}")
+
+
+def check_count(name: str, number: Any, least: int = 1) -> int:
+    """The `number` as an `int`; `ValueError` unless it is whole and at least `least`."""
+    try:
+        whole = int(number) == number >= least
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # None, NaN, infinity, many numbers
+        whole = False
+    if not whole:
+        raise ValueError(f"{name} needs a whole number, at least {least}, but {name} is {number!r}")
+    return int(number)
+
+
+def holds(condition: Tensor) -> bool:
+    """Whether a condition holds everywhere; under `torch.func.vmap`, which hides the values, it passes."""
+    try:
+        return bool(condition.all())
+    except RuntimeError:
+        return True

@@ -66,7 +66,7 @@ def bad_calls():
         (lambda: plots.signed_image(torch.full((16, 16), torch.nan)), "finite"),
         (lambda: plots.vector(images[0], row=16), "row 0 to 15"),
         (lambda: plots.vector(images), "256 pixels"),
-        (lambda: plots.row(0), "1 or more axes"),
+        (lambda: plots.row(0), "at least 1, but count is 0"),
         (lambda: plots.row(1, "a", "b"), "no more titles"),
         (lambda: plots.clouds({}), "1 to 3 clouds"),
         (lambda: plots.clouds({"a": torch.rand(3, 3)}), r"cloud 'a'.*\(n, 2\)"),

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from flowlib.data.full import load_full
+from flowlib.types import check_tensors
 
 BUNDLE = Path(__file__).with_name("mnist_16x16.npz")
 SOURCES = ("bundled", "full")
 SPLITS = ("train", "test")
+ROUNDING = 1e-3  # how far a pixel may lie outside [-1, 1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,14 +21,15 @@ class Digits:
     """Digits and what they show; `len(digits)` of them, `digits.only(3, 8)` picks classes.
 
     images: float32 (n, 1, 16, 16) in [-1, 1], ink +1, paper -1.
-    labels: int64 (n,), 0 to 9.
+    labels: int64 (n,), 0 to 9, or 10 for a digit of which nobody says what it shows.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
 
     def __post_init__(self) -> None:
-        """Raise ValueError for shapes that don't belong together."""
+        """Raise ValueError for shapes that don't belong together, and for other pixels or labels."""
+        check_tensors(images=self.images, labels=self.labels)
         shape = (len(self.labels), 1, 16, 16)
         if tuple(self.images.shape) != shape or self.labels.ndim != 1:
             raise ValueError(
@@ -40,6 +43,13 @@ class Digits:
                 f"Digits needs float images and int64 labels, but got {self.images.dtype} and "
                 f"{self.labels.dtype}; write images.float() / 127.5 - 1 and labels.long()"
             )
+
+        for name, values, low, high in (("images", self.images, -1, 1), ("labels", self.labels, 0, 10)):
+            least, most = values.aminmax() if len(values) else (low, high)
+            if not (least >= low - ROUNDING and most <= high + ROUNDING):  # written so that NaN lies outside
+                raise ValueError(
+                    f"Digits needs {name} between {low} and {high}, but they span [{least:.7g}, {most:.7g}]"
+                )
 
     def __len__(self) -> int:
         """How many."""

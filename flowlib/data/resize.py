@@ -25,6 +25,7 @@ def area_average(images: np.ndarray) -> np.ndarray:
     images: uint8 (n, 28, 28), 0 to 255. Returns uint8 (n, 16, 16), 0 to 255.
     Raises ValueError for another shape or dtype.
     """
+    images = np.asarray(images)
     if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
         raise ValueError(
             f"area_average needs uint8 images of shape (n, 28, 28), but got {images.dtype} of shape "

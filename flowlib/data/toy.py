@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from flowlib.types import check_count
+
 
 def five_points() -> torch.Tensor:
     """Five points, like those of a tilted die, for reckoning by hand. float32 (5, 2).
@@ -18,7 +20,7 @@ def eight_gaussians(n: int, generator: torch.Generator | None = None) -> torch.T
 
     The radius sqrt(2 (1 - 0.1²)) = 1.41 makes the variance of each coordinate exactly 1.
     """
-    _check_count(n)
+    n = check_count("n", n)
     noise = 0.1
     radius = math.sqrt(2 * (1 - noise**2))
     angle = torch.randint(8, (n,), generator=generator) * (2 * math.pi / 8)
@@ -32,15 +34,10 @@ def two_moons(n: int, generator: torch.Generator | None = None) -> torch.Tensor:
     Before scaling the upper moon is (cos a, sin a) and the lower one (1 - cos a, 1/2 - sin a), a ~ U(0, π).
     The scale 1.41 makes the mean of the two coordinates' variances 1 (the moons are wider than high).
     """
-    _check_count(n)
+    n = check_count("n", n)
     angle = math.pi * torch.rand(n, generator=generator)
     lower = torch.randint(2, (n,), generator=generator)
     side = 1 - 2 * lower  # +1 for the upper moon, -1 for the lower
     moons = torch.stack([side * angle.cos() + lower, side * angle.sin() + lower / 2], dim=1)
     moons = moons - torch.tensor([0.5, 0.25])
     return 1.41 * (moons + 0.05 * torch.randn(n, 2, generator=generator))
-
-
-def _check_count(n: int) -> None:
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n needs to be a whole number, 1 or more, but is {n!r}; type for example 500")

@@ -3,17 +3,22 @@
 import base64
 import html
 import io
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-NOISE, DATA, EXACT, LEARNED = "#6b7280", "#c2570c", "#1d4ed8", "#15803d"  # 3:1 or more on white
+from flowlib.types import check_count, check_tensors
+
+# All stand out on white, and from one another for colour-blind eyes: tests/test_colours.py measures it.
+NOISE, DATA, EXACT, LEARNED = "#6b7280", "#c2570c", "#1d4ed8", "#166534"
 CLASSES = ("#6d28d9", "#0e7490", "#be123c")  # for figures that compare classes, each with its marker
 MARKERS = ("o", "^", "s")
-MARK = "#a21caf"  # what a control points at
+MARK = "#86198f"  # what a control points at
 
 
 def style() -> None:
@@ -48,7 +53,7 @@ def figure_png(figure: Figure | Axes, dpi: int = 100, crop: bool = True) -> byte
 
 def figure_html(figure: Figure | Axes, alt: str, crop: bool = True) -> str:
     """The figure as an HTML `<img>` that holds its picture and its text alternative; closes the figure."""
-    if not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise ValueError('a figure needs words for those who cannot see it: show(ax, alt="...")')
     picture = base64.b64encode(figure_png(figure, crop=crop)).decode()
     return f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" style="max-width:100%">'
@@ -63,8 +68,9 @@ def show(figure: Figure | Axes, alt: str) -> None:
 
 def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
     """A figure with `count` axes side by side, an array `(count,)`, and the titles of the first of them."""
-    if count < 1 or len(titles) > count:
-        raise ValueError(f"a row needs 1 or more axes, and no more titles than axes: {count=}, {titles=}")
+    count = check_count("count", count)
+    if count < len(titles):
+        raise ValueError(f"a row needs no more titles than axes: {count=}, {titles=}")
     figure, axes = plt.subplots(1, count, figsize=(4.2 * count, 3.4), layout="constrained", squeeze=False)
     axes = axes[0]
     for ax, title in zip(axes, titles):
@@ -72,13 +78,24 @@ def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
     return figure, axes
 
 
-def as_array(values: Tensor) -> np.ndarray:
-    """The numbers of a tensor, wherever they lie, as matplotlib takes them."""
+def as_array(values: Tensor | Sequence[float]) -> np.ndarray:
+    """The numbers of a tensor, wherever they lie, or of a list, as matplotlib takes them.
+
+    Raises `ValueError` where some are complex or not finite, which matplotlib would leave out without a word.
+    """
+    if isinstance(values, list | tuple | range | np.ndarray):
+        values = torch.as_tensor(values)
+    check_tensors(values=values)
+    if values.is_complex():
+        raise ValueError(f"a figure needs real numbers, but these are {values.dtype}")
+    if not values.isfinite().all():
+        raise ValueError(f"a figure needs finite numbers, but holds {values[~values.isfinite()][0].item()}")
     return values.detach().cpu().numpy()
 
 
 def as_points(name: str, points: Tensor) -> np.ndarray:
-    """Points of the plane as matplotlib takes them; `ValueError` unless their shape is `(n, 2)`."""
+    """Points of the plane as matplotlib takes them; `ValueError` unless finite, of the shape `(n, 2)`."""
+    check_tensors(**{name: points})
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"{name} needs points of the plane, shape (n, 2), but has {tuple(points.shape)}")
     return as_array(points)

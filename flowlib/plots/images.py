@@ -1,5 +1,6 @@
 """Figures of images: one, many, one through time, and an image as a vector."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from flowlib.plots.figures import DATA, MARK, as_array, new_axes
 from flowlib.solvers import Trajectory
+from flowlib.types import check_count, check_tensors
 
 WIDEST = 1000  # screen pixels: what a notebook shows without scrolling
 
@@ -21,9 +23,9 @@ def image_grid(
 
     `titles`: one short text per image, written above it. Values beyond [-1, 1] are clipped.
     """
+    canvas, corners = _mosaic(images, columns, above=2 if titles is None else 8)
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(images)} images need as many titles, but there are {len(titles)}")
-    canvas, corners = _mosaic(images, columns, above=2 if titles is None else 8)
     ax = _draw_canvas(canvas, ax)
     for (top, left), title in zip(corners, titles if titles is not None else []):
         ax.text(left + images.shape[3] / 2, top - 1.2, str(title), ha="center", va="bottom", fontsize=11)
@@ -35,9 +37,13 @@ def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Ax
 
     `xs`: `(time, batch, 1, 16, 16)`. Fewer than `frames` stills where there are fewer times.
     """
-    if frames < 2 or frames != int(frames):
-        raise ValueError(f"a film strip needs 2 whole frames or more, but frames is {frames}")
-    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, int(frames)).round().astype(int)).tolist()
+    frames = check_count("frames", frames, least=2)
+    check_tensors(ts=trajectory.ts)
+    check_tensors(xs=trajectory.xs)
+    if not trajectory.ts.ndim == 1 <= len(trajectory.ts) == len(trajectory.xs):
+        shapes = tuple(trajectory.ts.shape), tuple(trajectory.xs.shape)
+        raise ValueError(f"a film strip needs ts (time,) and xs (time, batch, 1, 16, 16), but has {shapes}")
+    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, frames).round().astype(int)).tolist()
     frames = len(chosen)
     stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
     height, width = stills[0].shape
@@ -58,13 +64,14 @@ def signed_image(values: Tensor, ax: Axes | None = None, limit: float | None = N
     `limit`: the number with the fullest colour, by default the largest there is. Raises `ValueError` for
     other shapes and numbers that are not finite.
     """
-    if values.ndim != 2 or not values.isfinite().all():
-        raise ValueError(
-            f"a signed image needs finite numbers, shape (height, width), but has {tuple(values.shape)}"
-        )
+    numbers = as_array(values)
+    if numbers.ndim != 2 or not numbers.size:
+        raise ValueError(f"a signed image needs the shape (height, width), but has {numbers.shape}")
+    if limit is not None and not 0 < limit < math.inf:
+        raise ValueError(f"limit needs a number above 0, but is {limit}")
     ax = ax or new_axes(3.4, 3)
-    limit = limit or values.abs().max().item() or 1.0
-    picture = ax.imshow(as_array(values), cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    limit = limit or np.abs(numbers).max() or 1.0
+    picture = ax.imshow(numbers, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.figure.colorbar(picture, ax=ax, shrink=0.85)
     ax.set(xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
     return ax
@@ -77,12 +84,14 @@ def mark_pixel(ax: Axes, row: int, column: int) -> None:
 
 def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axes:
     """An image `(1, 16, 16)` as the 256 numbers of its vector, one bar each; `row` picks out 16 of them."""
-    if image.numel() != 256 or (row is not None and not 0 <= row < 16):
+    check_tensors(image=image)
+    if image.numel() != 256 or (row is not None and row not in range(16)):
         raise ValueError(f"vector needs an image of 256 pixels, row 0 to 15, but got {image.numel()}, {row=}")
-    ax = ax or new_axes(9, 2.2)
     numbers = as_array(image.flatten())
+    ax = ax or new_axes(9, 2.2)
     ax.stairs(numbers, np.arange(len(numbers) + 1) - 0.5, baseline=-1, fill=True, color=DATA)
     if row is not None:
+        row = int(row)
         chosen = np.arange(16 * row, 16 * row + 17)
         ax.stairs(numbers[16 * row : 16 * row + 16], chosen - 0.5, baseline=-1, fill=True, color=MARK)
     ax.set(xlim=(-0.5, len(numbers) - 0.5), ylim=(-1, 1), xlabel="entry k of the vector", ylabel="value")
@@ -92,13 +101,12 @@ def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axe
 
 def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Images on one canvas, NaN between them, `above` empty lines over each; and their top left corners."""
-    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
+    check_tensors(images=images)
+    if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(
             f"images need the shape (n, 1, height, width) with n > 0, but have {tuple(images.shape)}"
         )
-    if columns < 1:
-        raise ValueError(f"images need 1 column or more, but columns is {columns}")
-    columns = min(columns, len(images))
+    columns = min(check_count("columns", columns), len(images))
     height, width = images.shape[2:]
     down, across = height + above, width + 2
     canvas = np.full((-(-len(images) // columns) * down, columns * across), np.nan)

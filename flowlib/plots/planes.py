@@ -1,5 +1,6 @@
 """Figures of points: clouds, fields and trajectories in the plane, and numbers against time."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -20,7 +21,7 @@ from flowlib.plots.figures import (
     new_axes,
 )
 from flowlib.solvers import Trajectory
-from flowlib.types import Field, evaluate
+from flowlib.types import Field, check_count, check_finite, evaluate
 
 
 def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
@@ -42,13 +43,13 @@ def paths_2d(
 
     `xs`: `(time, batch, 2)`.
     """
-    if trajectory.xs.ndim != 3 or trajectory.xs.shape[2] != 2:
-        shape = tuple(trajectory.xs.shape)
-        raise ValueError(f"paths_2d needs trajectories in the plane, xs (time, batch, 2), but has {shape}")
+    xs = as_array(trajectory.xs)
+    if xs.ndim != 3 or xs.shape[2] != 2 or not len(xs):
+        raise ValueError(f"paths_2d needs trajectories in the plane, xs (time, batch, 2), but has {xs.shape}")
     if data is not None:
         as_points("data", data)
     ax = ax or new_axes(5, 4.5)
-    across, up = as_array(trajectory.xs).transpose(2, 0, 1)
+    across, up = xs.transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
     ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
@@ -60,6 +61,9 @@ def paths_2d(
 
 def curve(x, y, label: str | None = None, color: str = LEARNED, ax: Axes | None = None) -> Axes:
     """One line through x and y, two lists or tensors of one length, with a name for the legend."""
+    x, y = as_array(x), as_array(y)
+    if x.shape[:1] != y.shape[:1]:
+        raise ValueError(f"a curve needs as many x as y, but they have the shapes {x.shape} and {y.shape}")
     ax = ax or new_axes(6, 3)
     ax.plot(x, y, color=color, label=label)
     if label:
@@ -78,10 +82,10 @@ def arrows(
     """A field of the plane at time `t`: one arrow at each of `count`² places in [-span, span]².
 
     The arrows of one figure have their lengths in proportion; the longest spans 0.85 of a gap. Raises
-    `ValueError` for a `count` below 2 and velocities of another shape or not finite.
+    `ValueError` for a `count` below 2, a `span` not above 0, and velocities of another shape or not finite.
     """
-    if count < 2:
-        raise ValueError(f"arrows needs 2 places or more along each side, but count is {count}")
+    count = check_count("count", count, least=2)
+    _check_span(span)
     places = torch.linspace(-span, span, count, dtype=torch.float64)
     x = torch.cartesian_prod(places, places)  # (count², 2)
     with torch.no_grad():
@@ -115,10 +119,10 @@ def lattice(
 
     `flow` takes points `(n, 2)` to points `(n, 2)`. Grey: the lattice before; in `color`: its image. One
     square is filled, before and after: the one whose lower left corner is (0, 0), where `cells` is even.
-    Raises `ValueError` for `cells` below 1 and a flow that changes the shape.
+    Raises `ValueError` for `cells` below 1, a `span` not above 0 and a flow that changes the shape.
     """
-    if cells < 1:
-        raise ValueError(f"a lattice needs 1 square or more along each side, but cells is {cells}")
+    cells = check_count("cells", cells)
+    _check_span(span)
     along = torch.linspace(-span, span, 10 * cells + 1, dtype=torch.float64)
     upright = torch.stack([torch.stack([c.expand_as(along), along], dim=1) for c in along[::10]])
     lines = torch.cat([upright, upright.flip(2)])  # (2 cells + 2, 10 cells + 1, 2)
@@ -129,6 +133,7 @@ def lattice(
     points = torch.cat([lines.flatten(0, 1), square])
     with torch.no_grad():
         images = flow(points)
+    check_finite(**{"what flow gave": images})
     if images.shape != points.shape:
         raise ValueError(f"flow takes points (n, 2) to points (n, 2), but gave {tuple(images.shape)}")
     ax = ax or new_axes(5, 4.5)
@@ -146,10 +151,11 @@ def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> 
     looks = list(zip((*CLASSES, "black"), (*MARKERS, "D")))
     if len(lines) > len(looks):
         raise ValueError(f"log_log draws at most {len(looks)} lines, but got {len(lines)}")
+    lines = {name: (as_array(x), as_array(y)) for name, (x, y) in lines.items()}
     ax = ax or new_axes(5, 3.8)
     for (name, (x, y)), (colour, marker) in zip(lines.items(), looks):
         look = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
-        ax.loglog(as_array(x), as_array(y), label=name, **look)
+        ax.loglog(x, y, label=name, **look)
     ax.minorticks_off()
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
@@ -157,11 +163,14 @@ def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> 
 
 def against_time(trajectory: Trajectory, color: str = LEARNED, ax: Axes | None = None, **line) -> Axes:
     """Trajectories of numbers, `xs` `(time, batch, 1)`: x upwards, t from left to right."""
-    if trajectory.xs.ndim != 3 or trajectory.xs.shape[2] != 1:
-        shape = tuple(trajectory.xs.shape)
-        raise ValueError(f"against_time needs trajectories of numbers, xs (time, batch, 1), but has {shape}")
+    ts, xs = as_array(trajectory.ts), as_array(trajectory.xs)
+    if xs.ndim != 3 or xs.shape[2] != 1 or ts.shape != xs.shape[:1]:
+        raise ValueError(
+            f"against_time needs trajectories of numbers, ts (time,) and xs (time, batch, 1), "
+            f"but has {ts.shape} and {xs.shape}"
+        )
     ax = ax or new_axes(5, 3.4)
-    ax.plot(as_array(trajectory.ts), as_array(trajectory.xs.flatten(1)), color=color, **line)
+    ax.plot(ts, xs[:, :, 0], color=color, **line)
     ax.set(xlabel="t", ylabel="x")
     return ax
 
@@ -174,12 +183,15 @@ def pulls(
     An arrow's length is the way that is left, which on the linear path is 1 - t times the velocity.
     `weights`: `(n,)`; without them all arrows are alike. Raises `ValueError` where these shapes do not fit.
     """
-    shares = torch.ones(len(ends)) / 2 if weights is None else weights
     as_points("ends", ends)
+    shares = torch.ones(len(ends)) / 2 if weights is None else weights
+    check_finite(x=x)
+    check_finite(weights=shares)
+    check_finite(mean=x if mean is None else mean)
     if x.shape != (2,) or shares.shape != ends.shape[:1] or (mean is not None and mean.shape != (2,)):
         raise ValueError(
             f"pulls needs x and mean (2,) and a weight for each of {len(ends)} ends: x has {tuple(x.shape)}, "
-            f"weights {tuple(shares.shape)}"
+            f"mean {None if mean is None else tuple(mean.shape)}, weights {tuple(shares.shape)}"
         )
     ax = ax or new_axes(5, 4.5)
     shafts = [(end, DATA, 0.5 + 7 * share, 3) for end, share in zip(ends, shares.tolist())]
@@ -205,3 +217,8 @@ def diamonds(data: Tensor, ax: Axes) -> None:
         zorder=5,
         label="data",
     )
+
+
+def _check_span(span: float) -> None:
+    if not 0 < span < math.inf:
+        raise ValueError(f"span needs a number above 0, but is {span}")
