@@ -42,7 +42,7 @@ def test_a_file_that_is_something_else_is_refused(path, content):
 
 def test_a_safetensors_file_of_another_kind_is_refused(path):
     save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match="expected a file of kind"):
+    with pytest.raises(ValueError, match=r"expected a safetensors file of kind .* it says to be nothing"):
         load_model(path)
 
 
@@ -54,7 +54,7 @@ def test_weights_that_do_not_fit_are_refused(path):
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     save_file(tensors, path, metadata)
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="does not fit"):
         load_model(path)
 
 
@@ -82,12 +82,13 @@ def rewritten(path, change):
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    facts = json.loads(metadata["facts"])
+    [(kind, facts)] = metadata.items()
+    facts = json.loads(facts)
     change(tensors, facts)
     save_file(
         {name: tensor.clone() for name, tensor in tensors.items()},
         path,
-        metadata | {"facts": json.dumps(facts)},
+        {kind: json.dumps(facts)},
     )
 
 
@@ -95,18 +96,24 @@ def rewritten(path, change):
 def test_a_description_of_a_monstrous_network_is_refused_without_building_it(path, fine):
     save_model(VelocityNet(), path)
     rewritten(path, lambda tensors, facts: facts["config"].update(fine=fine))
-    with pytest.raises(ValueError, match=r"model\.safetensors: its (weights|description)"):
+    with pytest.raises(ValueError, match=r"model\.safetensors: .* does not fit"):
         load_model(path)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda tensors, facts: tensors.pop("optimizer.3.exp_avg"), "optimiser"),
-        (lambda tensors, facts: tensors.update({"optimizer.0.exp_avg": torch.zeros(3)}), "optimiser"),
-        (lambda tensors, facts: tensors.pop("generator"), "random state"),
-        (lambda tensors, facts: facts.pop("step"), ""),
-        (lambda tensors, facts: facts.update(seconds="7"), "numbers"),
+        (
+            lambda tensors, facts: tensors.pop("optimizer.3.exp_avg"),
+            r"optimizer\.3\.exp_avg .* but came nothing",
+        ),
+        (
+            lambda tensors, facts: tensors.update({"optimizer.0.exp_avg": torch.zeros(3)}),
+            r"optimizer\.0\.exp_avg does",
+        ),
+        (lambda tensors, facts: tensors.pop("generator"), "generator .* but came nothing"),
+        (lambda tensors, facts: facts.pop("step"), "step=None"),
+        (lambda tensors, facts: facts.update(seconds="7"), "seconds='7'"),
     ],
 )
 def test_a_training_that_could_not_go_on_to_the_bit_is_refused(path, change, words):
@@ -116,7 +123,7 @@ def test_a_training_that_could_not_go_on_to_the_bit_is_refused(path, change, wor
     save_training(training, path)
     load_training(path, digits)
     rewritten(path, change)
-    with pytest.raises(ValueError, match=rf"model\.safetensors: it.*{words}"):
+    with pytest.raises(ValueError, match=rf"model\.safetensors: .*{words}"):
         load_training(path, digits)
 
 

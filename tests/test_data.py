@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 import zipfile
@@ -68,6 +69,8 @@ def mnist(monkeypatch, tmp_path):
     monkeypatch.setattr(full, "FILES", files)
     monkeypatch.setattr(full, "MIRRORS", (closed_port(),))
     monkeypatch.setattr(full, "TIMEOUT", (2, 0.5))
+    monkeypatch.setattr(full, "PATIENCE", 1)
+    monkeypatch.setattr(full, "SLOWEST", 10**6)
     monkeypatch.setenv("FLOWLIB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("FLOWLIB_MNIST_DIR", raising=False)
     for proxy in ("NO_PROXY", "no_proxy"):
@@ -580,8 +583,44 @@ def endless(handler):
         handler.wfile.write(bytes(2**16))
 
 
+def says(status):
+    return lambda handler: handler.send_error(status)
+
+
+def redirects_to_itself(handler):
+    handler.send_response(302)
+    handler.send_header("Location", handler.path)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+def drips(handler):
+    send(handler, b"\x1f\x8b", length=80_000)
+    for _ in range(2000):  # 12.8 kB a second; the test asks for more
+        handler.wfile.write(bytes(64))
+        handler.wfile.flush()
+        time.sleep(0.005)
+
+
+def packed_twice(handler):
+    """As a server that packs what is packed already, and says so."""
+    body = gzip.compress(gzip.compress(bytes(15696)))
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
 FAILURES = {
     "not found": (None, "the server answered 404 Not Found"),
+    "forbidden": (says(403), "the server answered 403 Forbidden"),
+    "a server that fails": (says(500), "the server answered 500 Internal Server Error"),
+    "a redirect loop": (redirects_to_itself, "the server answered 302 Found"),
+    "a server that drips": (drips, r"expected 1,000,000 bytes a second, but [\d,]+ came in"),
+    "packed twice": (packed_twice, "expected contents with SHA-256"),
+    "an empty file": (b"", "expected a gzip file, but came an empty file"),
+    "one flipped bit": (flipped_in_the_middle(gzip.compress(bytes(15696))), "expected .*bytes|SHA-256"),
     "a web page": (HTML, r"expected a gzip file, but came a web page"),
     "other data": (gzip.compress(bytes(15696)), "expected contents with SHA-256"),
     "a truncated file": (gzip.compress(bytes(15696))[:-4], "but came one cut off or damaged"),
@@ -633,6 +672,31 @@ def test_without_a_network_the_error_names_the_digits_that_always_work(mnist):
 
 
 # The cache.
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows its folders without a home")
+def test_without_a_home_the_digits_still_come_with_a_warning(mnist, monkeypatch):
+    import pwd
+
+    def nobody(_):
+        raise KeyError
+
+    monkeypatch.delenv("FLOWLIB_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    before = left_in(Path.cwd())
+    with pytest.warns(UserWarning, match="can't be kept in .*FLOWLIB_CACHE_DIR"):
+        assert_same_digits(load_digits("full", folder=mnist), *expected(mnist))
+    monkeypatch.setenv("FLOWLIB_CACHE_DIR", "~/cache")
+    with pytest.warns(UserWarning, match="can't be kept in .*FLOWLIB_CACHE_DIR"):
+        load_digits("full", folder=mnist)
+    assert left_in(Path.cwd()) == before
+
+
+def test_the_home_of_nobody_is_a_folder_that_is_not_found(mnist):
+    with pytest.raises(FileNotFoundError, match=r"in ~nobody-of-this-name"):
+        load_digits("full", folder="~nobody-of-this-name/mnist")
 
 
 def test_cache_is_the_user_s_own_where_no_other_is_named(monkeypatch):
@@ -841,5 +905,5 @@ def test_two_moons_lie_on_two_half_circles():
 @pytest.mark.parametrize("toy", [eight_gaussians, two_moons])
 @pytest.mark.parametrize("n", [0, -3, 2.5, "7"])
 def test_toy_sets_say_how_many_points_they_need(toy, n):
-    with pytest.raises(ValueError, match="whole number, 1 or more, but is"):
+    with pytest.raises(ValueError, match="whole number, at least 1, but n is"):
         toy(n)

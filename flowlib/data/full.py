@@ -1,10 +1,12 @@
 """The full MNIST at 16×16: from a folder, the cache, or two mirrors; verified, resized once, kept."""
 
 import io
+import math
 import os
+import time
 import warnings
+import zipfile
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +21,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 TIMEOUT = (10, 30)  # seconds: to connect, and between two pieces of a file
+PATIENCE, SLOWEST = 60, 1000  # after so many seconds, so many bytes per second are too few
 BUNDLED = "The 5,000 digits that come with flowlib always work: fl.load_digits()"
 
 
@@ -33,7 +36,7 @@ class IdxFile:
     @property
     def size(self) -> int:
         """Bytes when unpacked: 4 of magic number, 4 for each length, then the data."""
-        return 4 + 4 * len(self.shape) + prod(self.shape)
+        return 4 + 4 * len(self.shape) + math.prod(self.shape)
 
 
 FILES = {  # split -> images, labels
@@ -87,7 +90,7 @@ def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
     Raises ValueError for a file with other contents, FileNotFoundError or another OSError for one that can't
     be read.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))  # the ~ of nobody stays, and is told as not found
     names = " and ".join(file.name for file in FILES[split])
     elsewhere = (
         f"Take the file again from {MIRRORS[0]}, or have it downloaded: no folder=, no FLOWLIB_MNIST_DIR."
@@ -107,15 +110,19 @@ def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
 
 
 class _Bounded(io.BytesIO):
-    """Bytes in memory, at most `limit` of them."""
+    """Bytes in memory, at most `limit` of them, which must not come too slowly."""
 
     def __init__(self, limit: int):
         super().__init__()
-        self.limit = limit
+        self.limit, self.start = limit, math.inf
 
     def write(self, piece) -> int:
-        if self.tell() + len(piece) > self.limit:
+        self.start = min(self.start, time.monotonic())  # when the first piece came
+        size, seconds = self.tell() + len(piece), time.monotonic() - self.start
+        if size > self.limit:
             raise ValueError(f"expected at most {self.limit:,} bytes, but more came")
+        if seconds > PATIENCE and size < SLOWEST * seconds:
+            raise ValueError(f"expected {SLOWEST:,} bytes a second, but {size:,} came in {seconds:.0f} s")
         return super().write(piece)
 
 
@@ -150,7 +157,8 @@ def _fetch(url: str, file: IdxFile) -> BinaryIO:
     packed = _Bounded(file.size + 2**16)  # no mirror needs more, even for what gzip can't make smaller
     as_it_lies = {"Accept-Encoding": "identity"}  # else the gzip file may come unpacked
     with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True) as bar:  # pooch sets the true total
-        pooch.HTTPDownloader(bar, 2**13, timeout=TIMEOUT, headers=as_it_lies)(url, packed, None)
+        # in small pieces, so that a server that drips is found out
+        pooch.HTTPDownloader(bar, 2**8, timeout=TIMEOUT, headers=as_it_lies)(url, packed, None)
     packed.seek(0)
     return packed
 
@@ -165,7 +173,10 @@ def _reason(error: Exception) -> str:
 
 
 def cache_path(split: str) -> Path:
-    """Where a split is kept: in FLOWLIB_CACHE_DIR, else in the user's cache folder."""
+    """Where a split is kept: in FLOWLIB_CACHE_DIR, else in the user's cache folder.
+
+    Raises RuntimeError where the user has none.
+    """
     folder = os.environ.get("FLOWLIB_CACHE_DIR")
     if not folder:
         import pooch
@@ -176,27 +187,30 @@ def cache_path(split: str) -> Path:
 
 def read_cache(split: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Images and labels as kept before; None where there are none, or none that can be used."""
+    n = FILES[split][1].shape[0]
     try:
-        with np.load(cache_path(split)) as kept:
+        path = cache_path(split)
+        with zipfile.ZipFile(path) as packed:
+            if sum(member.file_size for member in packed.infolist()) > n * 257 + 2**10:  # two headers
+                return None
+        with np.load(path) as kept:
             images, labels = kept["images"], kept["labels"]
     except Exception:  # not there, or damaged in whatever way: prepare it anew
         return None
-    n = FILES[split][1].shape[0]
     fits = images.shape == (n, 16, 16) and labels.shape == (n,) and images.dtype == labels.dtype == np.uint8
-    return (images, labels) if fits else None
+    return (images, labels) if fits and labels.max() <= 9 else None
 
 
 def write_cache(split: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Keep a split in one step, so that others find the whole file or none. Where that can't be, warn."""
-    path = cache_path(split)
     packed = io.BytesIO()
     np.savez(packed, images=images, labels=labels)
     try:
-        write_atomically(path, packed.getvalue())
-    except OSError as error:
+        write_atomically(cache_path(split), packed.getvalue())
+    except (OSError, RuntimeError) as error:
         if read_cache(split) is None:  # else another process has just kept the same
             warnings.warn(
-                f"the digits are loaded, but can't be kept in {path.parent} ({error}), so next time they are "
-                "prepared anew; set FLOWLIB_CACHE_DIR to a folder where you may write",
+                f"the digits are loaded, but can't be kept in flowlib's cache ({error}), so next time they "
+                "are prepared anew; set FLOWLIB_CACHE_DIR to a folder where you may write",
                 stacklevel=4,
             )
