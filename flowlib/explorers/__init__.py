@@ -1,6 +1,13 @@
 """What moves in the lessons: one module per lesson, each function an explorer."""
 
 from flowlib.explorers.base import Explorer
+from flowlib.explorers.drawing import (
+    READY_MADE,
+    drawing_as_vector,
+    finished_drawing,
+    image_of,
+    pulls_on_a_drawing,
+)
 from flowlib.explorers.flows import drifting_point, mapped_lattice, solver_against_exact
 from flowlib.explorers.generation import heading, solver_steps
 from flowlib.explorers.images import image_as_vector, pixel_neighbours, shadows

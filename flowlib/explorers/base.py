@@ -8,6 +8,18 @@ from matplotlib.figure import Figure
 
 from flowlib.plots import figure_html
 
+# What the browser runs when a picture is there. The sliders of ipywidgets 8 have no names for those who
+# cannot see them; and JupyterLab takes a control's keys as its own, the arrows of a list for going to
+# another cell, an x for cutting this one.
+AT_HAND = """const explorer = this.closest('.widget-vbox');
+if (!explorer) return;
+for (const slider of explorer.querySelectorAll('.widget-slider'))
+  for (const part of slider.querySelectorAll('[role=slider], .widget-readout')) {
+    part.ariaLabel = slider.querySelector('.widget-label').textContent;
+    part.role ??= 'textbox';
+  }
+explorer.onkeydown = (key) => key.ctrlKey || key.metaKey || key.shiftKey || key.stopPropagation();"""
+
 
 class Explorer(widgets.VBox):
     """Controls above a picture that follows them.
@@ -32,7 +44,8 @@ class Explorer(widgets.VBox):
                 places.extend(ax.get_position(original=True) for ax in figure.axes)
             for ax, place in zip(figure.axes, places, strict=True):
                 ax.set_position(place, which="original")
-            self.picture.value = figure_html(figure, alt, crop=False)
+            picture = figure_html(figure, alt, crop=False)
+            self.picture.value = picture.replace("<img ", f'<img onload="{AT_HAND}" ', 1)
 
         for control in controls.values():
             control.style.description_width = "8em"
