@@ -24,11 +24,12 @@ from flowlib.fields import (
     velocity_variance,
 )
 from flowlib.gaussians import NO_CLASS, ClassGaussians
-from flowlib.losses import cfm_loss, fm_loss, squared_norm, stratified_times
+from flowlib.losses import cfm_loss, fm_loss, logit_normal_times, squared_norm, stratified_times
 from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neighbours
 from flowlib.mlp import VelocityMLP, fit
 from flowlib.models import VelocityNet, generate
 from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
+from flowlib.snapshots import Snapshots
 from flowlib.solvers import (
     Trajectory,
     euler_step,
@@ -40,6 +41,8 @@ from flowlib.solvers import (
     time_grid,
 )
 from flowlib.training import Progress, Training
+
+import_module("flowlib.hints").explain_missing_names()  # in a notebook, and nowhere else
 
 _LATER = ("animations", "exercises", "explorers", "live", "plots")
 

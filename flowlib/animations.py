@@ -1,9 +1,10 @@
-"""A trajectory of images as one self-contained player: a string of HTML that needs no kernel and no network.
+"""Trajectories of images as one self-contained player: a string of HTML that needs no kernel and no network.
 
 The player holds the solver's states and draws a straight line between two of them, which is what an Euler
 step is. A state's pixel is one byte that counts 1/32, so that [-4, 4) fits and noise keeps its size; what
 is stored is the difference to the state before, since a flow changes little from one to the next, and
-DEFLATE's Huffman code shortens that to about two bits a pixel. `player.js` undoes it in the browser.
+a training at one t even less; DEFLATE's Huffman code shortens that to about two bits a pixel.
+`player.js` undoes it in the browser.
 """
 
 import base64
@@ -15,13 +16,14 @@ import zlib
 from dataclasses import dataclass, field
 from importlib import resources
 from itertools import count
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from flowlib.files import write_atomically
+from flowlib.types import check_count, check_tensors
 
 LEVELS = 32  # stored steps per unit of pixel value: off by at most 1/64, which no eye sees
 POSTER = 8  # the poster shows at most so many images at so many times
@@ -76,24 +78,69 @@ def trajectory_player(
     Raises `ValueError` for other shapes, values that are not finite, or a wrong number of captions.
     """
     ts, xs = _checked(trajectory)
-    if captions is not None:
-        captions = [str(text) for text in (captions.tolist() if hasattr(captions, "tolist") else captions)]
-        if len(captions) != xs.shape[1]:
-            raise ValueError(f"{xs.shape[1]} images need as many captions, but there are {len(captions)}")
-    if columns < 1 or columns != int(columns):
-        raise ValueError(f"columns is the number of images in a row, 1 or more, but is {columns}")
+    captions = _as_words(captions, xs.shape[1])
+    alt = _words(ts, xs.shape[1], captions) if alt is None else alt
+    wanted = np.linspace(ts[0], ts[-1], min(POSTER, len(ts)))
+    chosen = np.unique(np.abs(ts[:, None] - wanted).argmin(0))
+    cells = xs[chosen, :POSTER].swapaxes(0, 1)
+    stills = f"one a row, from t = {ts[0]:.2f} (left) to t = {ts[-1]:.2f} (right)"
+    return _player(ts, xs[:, None], None, cells, stills, captions, columns, title, alt, seconds)
+
+
+def training_player(
+    trajectories,
+    captions=None,
+    columns: int = 8,
+    title: str = "",
+    alt: str | None = None,
+    seconds: float = 6.0,
+) -> Player:
+    """A player with two sliders, training step and t, for `{step: trajectory}`; it plays along the training.
+
+    Such trajectories, of the same noises at the same times after more and more steps, are what
+    `Snapshots.up_to_now` gives; all else is as in `trajectory_player`. Between two steps nothing is drawn
+    in. Raises `ValueError` also for fewer than two steps and for trajectories of different times or shapes.
+    """
+    if not isinstance(trajectories, dict) or not all(isinstance(step, Integral) for step in trajectories):
+        raise ValueError("training_player needs {step: trajectory}, such as snapshots.up_to_now()")
+    steps = sorted(map(int, trajectories))
+    if len(steps) < 2:
+        raise ValueError(f"training_player needs trajectories at two steps or more, but has them at {steps}")
+    grids, films = zip(*(_checked(trajectories[step]) for step in steps))
+    for step, grid, film in zip(steps, grids, films):
+        if film.shape != films[0].shape or (grid != grids[0]).any():
+            raise ValueError(
+                f"all trajectories need the same times and shape, but those at steps {steps[0]} and {step} "
+                f"have {films[0].shape} and {film.shape}, or other times; use one grid and as many labels"
+            )
+    ts, xs = grids[0], np.stack(films, axis=1)  # (time, step, batch, height, width)
+    captions = _as_words(captions, xs.shape[2])
+    if alt is None:
+        gaps = np.abs(xs[-1] - xs[-1, -1]).mean((1, 2, 3))
+        told = ", ".join(f"{gaps[k]:.2f} at step {steps[k]:,}" for k in _spread(len(steps) - 1, 4))
+        alt = _words(ts, xs.shape[2], captions) + f"; at {len(steps)} moments of a training. At the last t, "
+        alt += f"the mean pixel differs from that of the last step, {steps[-1]:,}, by {told}"
+    chosen = _spread(len(steps), POSTER)
+    stills = f"one a column, at t = {ts[-1]:.2f}; a row for each of the training steps "
+    stills += ", ".join(f"{steps[k]:,}" for k in chosen)
+    return _player(ts, xs, steps, xs[-1, chosen, :POSTER], stills, captions, columns, title, alt, seconds)
+
+
+def _player(ts, xs, steps, cells, stills, captions, columns, title, alt, seconds) -> Player:
+    """The player of the states `xs` `(time, step, batch, height, width)`, with `cells` as its poster."""
+    columns = check_count("columns", columns)
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds is how long one run takes, more than 0, but is {seconds}")
-
-    states = np.clip(np.rint(xs * LEVELS), -128, 127).astype(np.int8)
-    packed = _pack(states)
-    alt = _words(ts, xs.shape[1], captions) if alt is None else alt
+    if not str(alt).strip():
+        raise ValueError('a player needs words for those who cannot see it: alt="..."')
+    packed = _pack(_as_bytes(xs).reshape(-1, *xs.shape[2:]))
     film = {
         "states": base64.b64encode(packed).decode(),
         "ts": ts.tolist(),
-        "width": xs.shape[3],
-        "height": xs.shape[2],
-        "columns": int(columns),
+        "steps": steps,
+        "width": xs.shape[4],
+        "height": xs.shape[3],
+        "columns": columns,
         "captions": captions,
         "title": title,
         "alt": alt,
@@ -102,11 +149,12 @@ def trajectory_player(
     name = f"flow-{next(_numbers)}-{zlib.crc32(packed):08x}"
     script = resources.files("flowlib").joinpath("player.js").read_text("utf-8").strip()
     data = json.dumps(film).replace("<", "\\u003c")  # no text of the user's can end the script
-    poster, stills = _poster(ts, states)
+    poster = base64.b64encode(_poster(_as_bytes(cells))).decode()
+    shown = f"{min(POSTER, xs.shape[2])} of {xs.shape[2]} images" if xs.shape[2] > POSTER else "Each image"
     heading = f"<p><strong>{html.escape(title)}</strong></p>\n" if title else ""
     return Player(
-        f'<div id="{name}">\n{heading}<img src="data:image/png;base64,{base64.b64encode(poster).decode()}" '
-        f'alt="{html.escape(alt)}" style="max-width:100%">\n<p>{stills}</p>\n</div>\n'
+        f'<div id="{name}">\n{heading}<img src="data:image/png;base64,{poster}" '
+        f'alt="{html.escape(alt)}" style="max-width:100%">\n<p>{shown}, {stills}.</p>\n</div>\n'
         f'<script>\n{script}("{name}", {data});\n</script>',
         title,
     )
@@ -114,7 +162,9 @@ def trajectory_player(
 
 def _checked(trajectory) -> tuple[np.ndarray, np.ndarray]:
     """The times `(time,)` and the states `(time, batch, height, width)` as arrays, or a `ValueError`."""
-    ts, xs = (torch.as_tensor(values).detach().cpu() for values in (trajectory.ts, trajectory.xs))
+    check_tensors(ts=trajectory.ts)
+    check_tensors(xs=trajectory.xs)
+    ts, xs = trajectory.ts.detach().cpu(), trajectory.xs.detach().cpu()
     if not (xs.ndim == 4 or (xs.ndim == 5 and xs.shape[2] == 1)) or not xs.numel():
         raise ValueError(
             "xs needs the shape (time, batch, 1, height, width), one grey image per time and point, but has "
@@ -133,6 +183,26 @@ def _checked(trajectory) -> tuple[np.ndarray, np.ndarray]:
     return ts.double().numpy(), xs.float().numpy().reshape(len(xs), xs.shape[1], *xs.shape[-2:])
 
 
+def _as_words(captions, batch: int) -> list[str] | None:
+    """The captions as texts, one per image, or a `ValueError`."""
+    if captions is None:
+        return None
+    captions = [str(text) for text in (captions.tolist() if hasattr(captions, "tolist") else captions)]
+    if len(captions) != batch:
+        raise ValueError(f"{batch} images need as many captions, but there are {len(captions)}")
+    return captions
+
+
+def _as_bytes(xs: np.ndarray) -> np.ndarray:
+    """Pixel values as signed bytes that count 1/32."""
+    return np.clip(np.rint(xs * LEVELS), -128, 127).astype(np.int8)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` of the places 0 to `count` - 1, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+
+
 def _pack(states: np.ndarray) -> bytes:
     """Signed bytes `(time, ...)` as a zlib stream of what changed from each state to the next, modulo 256."""
     changes = np.diff(states, axis=0, prepend=np.zeros_like(states[:1]))
@@ -148,22 +218,14 @@ def _words(ts: np.ndarray, batch: int, captions: list[str] | None) -> str:
     return words + (f"; captions: {', '.join(captions)}" if captions else "")
 
 
-def _poster(ts: np.ndarray, states: np.ndarray, gap: int = 6) -> tuple[bytes, str]:
-    """A film strip of the first images as a PNG, one row per image, and its caption."""
-    wanted = np.linspace(ts[0], ts[-1], min(POSTER, len(ts)))
-    chosen = np.unique(np.abs(ts[:, None] - wanted).argmin(0))
-    strip = states[chosen, :POSTER].swapaxes(0, 1).astype(np.float32) / LEVELS  # (image, time, height, width)
-    zoom = max(1, 48 // states.shape[-1])  # screen pixels per pixel
-    grey = np.clip(127.5 - 127.5 * strip, 0, 255).astype(np.uint8).repeat(zoom, 2).repeat(zoom, 3)
+def _poster(cells: np.ndarray, gap: int = 6) -> bytes:
+    """The signed bytes `(rows, columns, height, width)` of images as a PNG file, one beside the other."""
+    zoom = max(1, 48 // cells.shape[-1])  # screen pixels per pixel
+    shades = 127.5 - 127.5 * cells.astype(np.float32) / LEVELS
+    grey = np.clip(shades, 0, 255).astype(np.uint8).repeat(zoom, 2).repeat(zoom, 3)
     grey = np.pad(grey, [(0, 0), (0, 0), (0, gap), (0, gap)], constant_values=255)
-    images, times, height, width = grey.shape
-    picture = grey.swapaxes(1, 2).reshape(images * height, times * width)[:-gap, :-gap]
-    rows = f"{images} of {states.shape[1]} images" if images < states.shape[1] else "Each image"
-    return _png(picture), f"{rows}, one a row, from t = {ts[0]:.2f} (left) to t = {ts[-1]:.2f} (right)."
-
-
-def _png(grey: np.ndarray) -> bytes:
-    """Bytes `(height, width)` as a grey PNG file."""
+    rows, columns, height, width = grey.shape
+    picture = grey.swapaxes(1, 2).reshape(rows * height, columns * width)[:-gap, :-gap]
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, format="PNG", compress_level=1)
+    Image.fromarray(picture).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()

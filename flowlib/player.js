@@ -1,5 +1,6 @@
 // The script of a trajectory player; `animations.py` calls it with the `id` of the element that holds the poster and
-// with the data, `film`. It draws in a shadow root: no style leaks in or out, and the poster gives way by itself.
+// with the data, `film`. A film of a training has a second slider, for the training's steps. It draws in a shadow root:
+// no style leaks in or out, and the poster gives way by itself.
 (async function (id, film) {
   "use strict";
   const root = [...document.querySelectorAll("#" + id)].find((element) => !element.shadowRoot);
@@ -7,11 +8,13 @@
   const shadow = root.attachShadow({ mode: "open" });
   shadow.innerHTML = "<slot></slot>"; // still the poster, while the states are unpacked
 
-  // Unpack: bytes that count 1/32 of a pixel value, each the difference to the state before (modulo 256).
+  // Unpack: bytes that count 1/32 of a pixel value, each the difference to the state before (modulo 256). The states
+  // are stored by time, and at each time by training step; `row` is how many bytes one time has.
   const bytes = Uint8Array.from(atob(film.states), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const states = new Int8Array(await new Response(stream).arrayBuffer());
-  const { width, height } = film, area = width * height, size = states.length / film.ts.length;
+  const { width, height } = film, area = width * height, moments = film.steps?.length ?? 1;
+  const row = states.length / film.ts.length, size = row / moments;
   for (let i = size; i < states.length; i++) states[i] += states[i - size];
 
   // Build: one canvas per image, then the controls, in the text's own colour, which suits every theme.
@@ -39,7 +42,8 @@
     input::-moz-range-thumb { border: 0; width: 18px; height: 18px; border-radius: 50%; background: currentColor }
     button, input, #images { cursor: pointer; }
     :focus-visible { outline: 2px solid currentColor; outline-offset: 3px; }
-    #time { min-width: 64px; text-align: right; font-variant-numeric: tabular-nums; }
+    #controls span { min-width: ${film.steps ? 84 : 64}px; text-align: right; font-variant-numeric: tabular-nums; }
+    #controls hr { flex-basis: 100%; margin: -12px 0 0; border: 0; }
     @media (forced-colors: active) { input { appearance: auto; } }
   </style>
   <p id="title"></p>
@@ -48,11 +52,13 @@
     <button id="play" type="button"></button>
     <button id="restart" type="button" aria-label="Restart" title="Restart"><svg viewBox="0 0 16 16" aria-hidden="true"
       ><path d="M8 3V0L3.5 4 8 8V5a4 4 0 1 1-4 4H2a6 6 0 1 0 6-6z"/></svg></button>
+    ${film.steps ? `<hr><input id="train" type="range" min="0" max="1" step="any" aria-label="Training step">
+    <span id="step" aria-hidden="true"></span><hr>` : ""}
     <input id="scrub" type="range" min="0" max="1" step="any" aria-label="Time t">
     <span id="time" aria-hidden="true"></span>
   </div>`;
-  const [title, images, play, restart, scrub, time] =
-    ["title", "images", "play", "restart", "scrub", "time"].map((name) => shadow.getElementById(name));
+  const [title, images, play, restart, train, step, scrub, time] =
+    ["title", "images", "play", "restart", "train", "step", "scrub", "time"].map((name) => shadow.getElementById(name));
   title.textContent = film.title;
   images.setAttribute("aria-label", film.alt);
   const pens = Array.from({ length: count }, (_, i) => {
@@ -62,25 +68,39 @@
     return canvas.getContext("2d");
   });
 
-  // Draw the state at `place`: 0 is the first time, 1 the last. Between two states pixels move in a straight line.
-  const first = film.ts[0], span = film.ts.at(-1) - first, places = film.ts.map((t) => (t - first) / span);
+  // A slider has stops, the places of what is stored: 0 is the first, 1 the last. Between two times pixels move in a
+  // straight line; between two training steps there is nothing to see, so that slider rests at its stops alone.
+  const first = film.ts[0], span = film.ts.at(-1) - first;
+  const flow = {
+    slider: scrub, readout: time, place: 1, stops: film.ts.map((t) => (t - first) / span),
+    at: () => flow.place,
+    words: () => "t = " + (first + flow.place * span).toFixed(2),
+  };
+  const training = film.steps && {
+    slider: train, readout: step, place: 1, stops: film.steps.map((_, i) => i / (moments - 1)),
+    at: () => training.stops[moment()],
+    words: () => "step " + film.steps[moment()].toLocaleString("en"),
+  };
+  const moment = () => (training ? Math.round(training.place * (moments - 1)) : 0);
+  const main = training ?? flow; // what is played
+
   const picture = new ImageData(width, height), rgba = picture.data.fill(255);
-  let place, clock, frame, playing;
-  function show(where) {
-    place = Math.min(1, Math.max(0, where));
-    const k = Math.min(places.findLastIndex((stored) => stored <= place), places.length - 2);
-    const share = (place - places[k]) / (places[k + 1] - places[k]);
+  let clock, frame, playing;
+  function show(axis, where) {
+    axis.place = Math.min(1, Math.max(0, where));
+    const { place, stops } = flow, k = Math.min(stops.findLastIndex((stop) => stop <= place), stops.length - 2);
+    const share = (place - stops[k]) / (stops[k + 1] - stops[k]), start = k * row + moment() * size;
     pens.forEach((pen, i) => {
-      for (let p = 0, a = k * size + i * area, b = a + size; p < 4 * area; p += 4, a++, b++) {
+      for (let p = 0, a = start + i * area, b = a + row; p < 4 * area; p += 4, a++, b++) {
         const ink = (states[a] + share * (states[b] - states[a])) / 32; // -1 is white, 1 is black, beyond is clipped
         rgba[p] = rgba[p + 1] = rgba[p + 2] = 127.5 - 127.5 * ink;
       }
       pen.putImageData(picture, 0, 0);
     });
-    scrub.value = place;
-    scrub.style.setProperty("--done", 100 * place + "%");
-    time.textContent = "t = " + (first + place * span).toFixed(2);
-    scrub.setAttribute("aria-valuetext", time.textContent);
+    axis.slider.value = axis.at();
+    axis.slider.style.setProperty("--done", 100 * axis.at() + "%");
+    axis.readout.textContent = axis.words();
+    axis.slider.setAttribute("aria-valuetext", axis.words());
   }
 
   // Play once through, in `seconds`, and hold the last state.
@@ -92,31 +112,34 @@
     if (on) frame = requestAnimationFrame(tick);
   }
   function tick(now) {
-    show(place + Math.min(now - clock, 100) / 1000 / film.seconds); // a page that slept does not jump
+    show(main, main.place + Math.min(now - clock, 100) / 1000 / film.seconds); // a page that slept does not jump
     clock = now;
-    if (place === 1) run(false);
+    if (main.place === 1) run(false);
     else if (root.isConnected) frame = requestAnimationFrame(tick);
   }
-  const jump = (where) => { run(false); show(where); };
-  const start = (where) => { show(where); run(true); };
-  const toggle = () => (playing ? run(false) : start(place < 1 ? place : 0));
+  const jump = (axis, where) => { if (axis === main) run(false); show(axis, where); };
+  const start = (where) => { show(main, where); run(true); };
+  const toggle = () => (playing ? run(false) : start(main.place < 1 ? main.place : 0));
   const keys = {
     " ": toggle,
-    ArrowRight: () => jump(places.find((stored) => stored > place + 1e-9) ?? 1),
-    ArrowLeft: () => jump(places.findLast((stored) => stored < place - 1e-9) ?? 0),
-    Home: () => jump(0),
-    End: () => jump(1),
+    ArrowRight: (axis) => jump(axis, axis.stops.find((stop) => stop > axis.at() + 1e-9) ?? 1),
+    ArrowLeft: (axis) => jump(axis, axis.stops.findLast((stop) => stop < axis.at() - 1e-9) ?? 0),
+    Home: (axis) => jump(axis, 0),
+    End: (axis) => jump(axis, 1),
   };
   shadow.addEventListener("keydown", (event) => {
     if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     event.stopPropagation(); // or a notebook takes the key for its own
     if (event.key === " " && event.target.matches("button")) return; // the button presses itself
     event.preventDefault();
-    keys[event.key]();
+    keys[event.key](event.target === scrub ? flow : main);
   });
   play.onclick = toggle;
   images.onclick = () => { play.focus({ preventScroll: true }); toggle(); };
   restart.onclick = () => start(0);
-  scrub.oninput = () => jump(scrub.valueAsNumber);
-  jump(1);
+  for (const axis of training ? [training, flow] : [flow]) {
+    axis.slider.oninput = () => jump(axis, axis.slider.valueAsNumber);
+    show(axis, 1);
+  }
+  run(false);
 })

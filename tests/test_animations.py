@@ -3,9 +3,7 @@
 import base64
 import io
 import json
-import os
 import re
-import shutil
 import zlib
 
 import matplotlib.image
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowlib.animations import Player, trajectory_player
+from flowlib.animations import Player, training_player, trajectory_player
 from flowlib.solvers import Trajectory
 
 HOSTILE = '</script><img src=x onerror="window.hacked = 1"><!-- & \' `${window.hacked = 1}` </div>'
@@ -28,21 +26,33 @@ def blend(batch=5, times=6, height=16, width=16, seed=0):
     return Trajectory(ts, torch.stack([(1 - t) * noise + t * data for t in ts]).float())
 
 
+STEPS = (0, 16, 1536)
+
+
+def stages(batch=5, steps=STEPS, **shape):
+    """Trajectories from the same noise, whose ends are fainter the earlier the step."""
+    done = blend(batch, **shape)
+    ends = {step: (0.5 + 0.5 * step / steps[-1]) * done.xs[-1] for step in steps}
+    t = done.ts.view(-1, 1, 1, 1, 1)
+    return {step: Trajectory(done.ts, ((1 - t) * done.xs[0] + t * end).float()) for step, end in ends.items()}
+
+
 def film(html):
     """The data that the page hands to its script."""
     return json.JSONDecoder().raw_decode(html, html.index('{"states"'))[0]
 
 
 def decoded(html):
-    """The states `(time, batch, height, width)` that the page holds: an oracle in plain loops."""
+    """The states `(time × step, batch, height, width)` that the page holds: an oracle in plain loops."""
     data = film(html)
     stored = zlib.decompress(base64.b64decode(data["states"]))
-    size = len(stored) // len(data["ts"])
+    count = len(data["ts"]) * len(data["steps"] or [0])
+    size = len(stored) // count
     states = bytearray(stored[:size])
     for i in range(size, len(stored)):
         states.append((states[i - size] + stored[i]) % 256)
     values = [(byte - 256 if byte > 127 else byte) / 32 for byte in states]
-    return np.reshape(values, (len(data["ts"]), -1, data["height"], data["width"]))
+    return np.reshape(values, (count, -1, data["height"], data["width"]))
 
 
 def poster(html):
@@ -141,6 +151,46 @@ def test_save_writes_a_complete_page_and_leaves_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["player.html"]
 
 
+def test_a_training_holds_every_state_of_every_step_by_time_and_then_by_step():
+    trajectories = stages()
+    html = training_player(dict(reversed(trajectories.items()))).html  # in any order
+    xs = torch.stack([trajectories[step].xs[:, :, 0] for step in STEPS], dim=1)
+    assert np.abs(decoded(html) - xs.flatten(0, 1).clamp(-4, 127 / 32).numpy()).max() <= 1 / 64 + 1e-6
+    assert film(html)["steps"] == list(STEPS) and film(html)["ts"] == trajectories[0].ts.tolist()
+    assert film(trajectory_player(trajectories[0]).html)["steps"] is None
+
+
+def test_the_poster_of_a_training_has_a_row_for_each_step_at_the_last_time():
+    trajectories = stages(batch=3)
+    html = training_player(trajectories).html
+    picture = poster(html)
+    assert picture.shape == (3 * 54 - 6, 3 * 54 - 6)
+    for row, step in enumerate(STEPS):
+        for image in range(3):
+            cell = picture[54 * row : 54 * row + 48 : 3, 54 * image : 54 * image + 48 : 3]
+            assert np.abs(cell - grey(trajectories[step].end[image, 0])).max() <= 3
+    assert "at t = 1.00; a row for each of the training steps 0, 16, 1,536." in html
+
+
+def test_the_words_of_a_training_tell_how_far_each_step_is_from_the_last():
+    ts, xs = torch.tensor([0.0, 1.0]), torch.zeros(2, 4, 1, 16, 16)
+    ends = {0: -1.0, 8: -0.25, 1200: 0.5}
+    trajectories = {k: Trajectory(ts, torch.stack([xs[0], xs[1] + end])) for k, end in ends.items()}
+    alt = film(training_player(trajectories, captions="abcd").html)["alt"]
+    assert alt == (
+        "4 images, from noise at t = 0 to data at t = 1; 2 states; captions: a, b, c, d; at 3 moments of a "
+        "training. At the last t, the mean pixel differs from that of the last step, 1,200, by 1.50 at step "
+        "0, 0.75 at step 8"
+    )
+    assert f'alt="{alt}"' in training_player(trajectories, captions="abcd").html
+
+
+def test_16_noises_at_14_steps_and_13_times_fit_in_400_kb():
+    steps = [0, *(round(16 * 1.5**k) for k in range(12)), 1600]
+    html = training_player(stages(batch=16, times=13, steps=steps)).html
+    assert len(html) < 400_000
+
+
 def test_64_digits_and_60_states_fit_in_half_a_megabyte():
     html = trajectory_player(blend(batch=64, times=60)).html
     assert len(html) < 500_000
@@ -177,6 +227,7 @@ def test_a_trajectory_that_is_none_is_refused_with_a_reason(change, message):
         ({"columns": 0}, "columns"),
         ({"columns": 2.5}, "columns"),
         ({"seconds": 0}, "seconds"),
+        ({"alt": " "}, "words for those who cannot see it"),
         ({"seconds": float("nan")}, "seconds"),
     ],
 )
@@ -185,25 +236,36 @@ def test_a_wrong_argument_is_refused_with_a_reason(arguments, message):
         trajectory_player(blend(), **arguments)
 
 
+def _spoiled(change):
+    """`stages`, with the trajectory of step 16 changed."""
+    trajectories = stages()
+    trajectories[16] = Trajectory(*change(trajectories[16].ts, trajectories[16].xs))
+    return trajectories
+
+
+@pytest.mark.parametrize(
+    "trajectories, message",
+    [
+        (blend(), r"\{step: trajectory\}, such as snapshots.up_to_now\(\)"),
+        ({"0": blend(), "16": blend()}, r"\{step: trajectory\}"),
+        ({0.5: blend(), 1.5: blend()}, r"\{step: trajectory\}"),
+        ({}, r"two steps or more, but has them at \[\]"),
+        ({16: blend()}, r"two steps or more, but has them at \[16\]"),
+        (
+            _spoiled(lambda ts, xs: (ts, xs[:, :4])),
+            r"steps 0 and 16 have \(6, 5, 16, 16\) and \(6, 4, 16, 16\)",
+        ),
+        (_spoiled(lambda ts, xs: (ts[1:], xs[1:])), "same times"),
+        (_spoiled(lambda ts, xs: (ts**2, xs)), "or other times"),
+        (_spoiled(lambda ts, xs: (ts, xs / 0)), "finite numbers.*at t = 0"),
+    ],
+)
+def test_trajectories_that_make_no_training_are_refused_with_a_reason(trajectories, message):
+    with pytest.raises(ValueError, match=message):
+        training_player(trajectories)
+
+
 # What it does in a browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium; where there is none, the tests skip, but in CI they fail."""
-    give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        give_up("no chromium on the PATH")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("playwright is not installed: python -m pip install playwright")
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -400,3 +462,88 @@ def test_every_control_stands_out_at_least_3_to_1(visit, scheme):
         light = np.where(shot <= 0.04045, shot / 12.92, ((shot + 0.055) / 1.055) ** 2.4)
         paper, ink = light[0, -1] + 0.05, light[place] + 0.05
         assert (np.maximum(ink, paper) / np.minimum(ink, paper)).max() >= 3, control
+
+
+# A training in the browser: two sliders
+
+
+def test_a_training_opens_still_at_its_last_step_and_time(visit):
+    trajectories = stages()
+    page = visit(training_player(trajectories), reduced_motion="reduce")
+    page.wait_for_timeout(300)
+    assert_shows(page, trajectories[1536].end)
+    assert (page.locator("#step").inner_text(), readout(page)) == ("step 1,536", "t = 1.00")
+    for role, name in [("slider", "Training step"), ("slider", "Time t"), ("button", "Play")]:
+        page.get_by_role(role, name=name, exact=True).wait_for()
+    assert page.locator("#train").get_attribute("aria-valuetext") == "step 1,536"
+
+
+def test_each_slider_moves_by_its_own_keys_and_leaves_the_other_where_it_is(visit):
+    trajectories = stages()
+    page = visit(training_player(trajectories))
+    page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
+    page.locator("#scrub").focus()
+    page.keyboard.press("Home")
+    for k, t in enumerate(trajectories[0].ts):
+        page.locator("#train").focus()
+        page.keyboard.press("Home")
+        for step in (*STEPS, STEPS[-1]):
+            assert_shows(page, trajectories[step].xs[k])
+            assert (page.locator("#step").inner_text(), readout(page)) == (f"step {step:,}", f"t = {t:.2f}")
+            page.keyboard.press("ArrowRight")
+        page.locator("#scrub").focus()
+        page.keyboard.press("ArrowRight")
+    page.locator("#train").focus()
+    page.keyboard.press("ArrowLeft")
+    assert_shows(page, trajectories[16].end)
+    assert page.evaluate("leaked") == []
+
+
+def test_between_two_steps_the_nearer_one_is_shown_and_between_two_times_a_straight_line(visit):
+    trajectories = stages()
+    page = visit(training_player(trajectories))
+    for place, step in [(0.0, 0), (0.2, 0), (0.3, 16), (0.7, 16), (0.8, 1536)]:
+        page.locator("#train").fill(str(place))
+        page.locator("#scrub").fill("0.5")
+        xs = trajectories[step].xs
+        assert_shows(page, (xs[2] + xs[3]) / 2)
+        assert float(page.locator("#train").input_value()) == STEPS.index(step) / 2
+
+
+def test_play_runs_along_the_training_at_one_time_which_may_be_moved_meanwhile(visit):
+    trajectories = stages()
+    page = visit(training_player(trajectories, seconds=1))
+    page.locator("#step").evaluate(
+        "step => { window.seen = [];"
+        " new MutationObserver(() => seen.push(step.textContent)).observe(step, { childList: true }); }"
+    )
+    page.get_by_role("button", name="Play").click()
+    page.locator("#scrub").fill("0.4")
+    page.get_by_role("button", name="Play").wait_for()  # it has come to its end
+    seen = page.evaluate("seen")
+    assert list(dict.fromkeys(seen)) == ["step 0", "step 16", "step 1,536"] and len(seen) > 3
+    assert readout(page) == "t = 0.40"
+    assert_shows(page, trajectories[1536].xs[2])
+
+
+def test_a_player_of_one_trajectory_has_one_slider(visit):
+    assert visit(trajectory_player(blend())).locator("input").count() == 1
+
+
+def test_hostile_words_of_a_training_are_shown_as_they_are(visit):
+    player = training_player(stages(), captions=[HOSTILE] * 5, title=HOSTILE, alt=HOSTILE)
+    assert [player.html.count(text) for text in ("</script", "<!--", "<img src=x")] == [1, 0, 0]
+    page = visit(player)
+    assert page.evaluate("window.hacked === undefined")
+    assert page.locator("figcaption").all_text_contents() == [HOSTILE] * 5
+    assert page.locator("#images").get_attribute("aria-label") == HOSTILE
+
+
+def test_a_training_without_scripts_is_its_poster_and_fits_a_narrow_page_with_them(visit):
+    page = visit(training_player(stages()), java_script_enabled=False)
+    assert (
+        page.locator("img").is_visible() and page.get_by_text("a row for each of the training").is_visible()
+    )
+    assert page.locator("button, input, canvas").count() == 0
+    page = visit(training_player(stages(batch=16)), viewport={"width": 320, "height": 600})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

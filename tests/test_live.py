@@ -1,4 +1,5 @@
 import pytest
+from ipywidgets import Button
 
 from flowlib import live
 from flowlib.data import load_digits
@@ -12,10 +13,22 @@ def training():
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def places(monkeypatch):
+    """What stands at each place of the notebook."""
+    places = {}
+    for act in ("display", "update"):
+        monkeypatch.setattr(
+            live.DisplayHandle, act, lambda self, page: places.update({self.display_id: page})
+        )
+    return places
+
+
+@pytest.fixture
+def shown(places, monkeypatch):
+    """All pages in their order."""
     pages = []
-    monkeypatch.setattr(live.DisplayHandle, "display", lambda self, page: pages.append(page.data))
-    monkeypatch.setattr(live.DisplayHandle, "update", lambda self, page: pages.append(page.data))
+    inside = live.HTML
+    monkeypatch.setattr(live, "HTML", lambda text: pages.append(text) or inside(text))
     return pages
 
 
@@ -42,6 +55,39 @@ def test_a_watched_training_that_is_stopped_says_so_and_keeps_what_it_has(traini
     monkeypatch.setattr(training, "run", run)
     live.watch(training, steps=3)
     assert training.step == 3
+
+
+def buttons(places):
+    return [page for page in places.values() if isinstance(page, Button)]
+
+
+def test_the_button_stops_it_before_the_next_step_and_does_not_stay(training, places, shown, monkeypatch):
+    run = training.run
+
+    def pressed(*budget):
+        for progress in run(*budget):
+            if progress.step == 2:
+                (button,) = buttons(places)
+                button.click()
+            yield progress
+
+    monkeypatch.setattr(training, "run", pressed)
+    live.watch(training, steps=5)
+    assert training.step == 2
+    assert "stopped by hand" in shown[-1]
+    assert not buttons(places)
+
+
+def test_a_training_that_fails_leaves_no_dead_button(training, places, monkeypatch):
+    def failing(*budget):
+        assert buttons(places)
+        raise RuntimeError("the loss is nan")
+        yield
+
+    monkeypatch.setattr(training, "run", failing)
+    with pytest.raises(RuntimeError):
+        live.watch(training, steps=5)
+    assert not buttons(places)
 
 
 def test_what_is_shown_is_made_by_the_averaged_model(training, shown, monkeypatch):

@@ -14,7 +14,8 @@ def check_function(
 
     Where these are rows of numbers `(n,)`, a function of plain numbers will do as well.
     `...` counts as not attempted; `right` and `mistakes` hold values, as in `check_answer`. Raises
-    `CheckFailed` for a wrong answer, for what is no function, and for a function that fails.
+    `CheckFailed` for a wrong answer, for what is no function, and for a function that fails; a `NameError`
+    of the function as it is.
     """
     if answer is ...:
         return check_answer(name, answer, right)
@@ -22,6 +23,8 @@ def check_function(
         raise CheckFailed(f"✗ {name}: a function is needed, but this is a {type(answer).__name__}")
     try:
         value = _values(answer, inputs)
+    except NameError:
+        raise  # the notebook says which cell makes the name
     except Exception as error:
         shapes = ", ".join(str(tuple(values.shape)) for values in inputs)
         raise CheckFailed(
