@@ -1,17 +1,52 @@
 """What the tests of several modules share."""
 
+import os
 import re
+import shutil
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from flowlib.checks import CheckFailed
 from flowlib.data import load_digits
 
 
+def pytest_configure(config) -> None:
+    """Of several test processes each takes one thread: more threads than cores wait for one another."""
+    if hasattr(config, "workerinput"):  # of pytest-xdist
+        torch.set_num_threads(1)
+        os.environ["OMP_NUM_THREADS"] = "1"  # of the kernels and other processes that it starts
+
+
 @pytest.fixture(scope="session")
 def digits():
     return load_digits()
+
+
+@pytest.fixture(scope="session")
+def chromium_program():
+    """Where Chromium lies; a test that needs it skips where there is none, but in CI it fails."""
+    give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        give_up("no chromium on the PATH")
+    if find_spec("playwright") is None:
+        give_up("playwright is not installed: python -m pip install playwright")
+    return program
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_program):
+    """A headless Chromium, for one module: while it runs, no test can start an event loop of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium_program, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -43,6 +78,8 @@ def move():
             before = explorer.picture.value
             if hasattr(control, "options"):
                 control.value = next(option for option in control.options if option != control.value)
+            elif isinstance(control.value, str):  # a drawing: one row up
+                control.value = control.value[16:] + control.value[:16]
             else:
                 control.value = control.value + (1 if control.value < control.max else -1) * control.step
             assert explorer.picture.value != before, f"{name} moves nothing"

@@ -1,5 +1,6 @@
 """Each lesson: its notebook is what its source says, and it has all that a lesson promises its readers."""
 
+import json
 import re
 import sys
 from functools import cache
@@ -67,6 +68,13 @@ class Pictures(HTMLParser):
             self.alts.append(dict(attributes).get("alt"))
 
 
+def films(cell):
+    """What the players of a cell hold."""
+    for text in (str(text) for kind, text in shown(cell) if kind == "text/html"):
+        for film in re.finditer(r'\{"states"', text):
+            yield json.JSONDecoder().raw_decode(text, film.start())[0]
+
+
 def pictures(cell):
     return [alt for kind, text in shown(cell) if kind == "text/html" for alt in Pictures(text).alts]
 
@@ -97,6 +105,11 @@ def test_every_picture_has_words(source):
         bare = [kind for kind, _ in shown(cell) if kind.startswith(("image/", "application/pdf"))]
         assert not bare, f"show it by fl.plots.show(ax, alt=...): {cell.source}"
         assert all((alt or "").strip() for alt in pictures(cell)), f"an <img> without alt: {cell.source}"
+        assert all(film["alt"].strip() for film in films(cell)), f"a player without alt: {cell.source}"
+
+
+def test_there_are_players():
+    assert any(next(films(cell), None) for source in build.SOURCES for cell in cells(source))
 
 
 @each_lesson
@@ -196,7 +209,8 @@ def test_the_live_cells_leave_a_picture(source):
 
 @each_lesson
 def test_it_closes_with_what_we_saw_and_its_sources(source):
-    end = re.split(r"^## What we saw$", cells(source)[-1].source, flags=re.MULTILINE)[-1]
+    text = "\n".join(cell.source for cell in cells(source) if cell.cell_type == "markdown")
+    end = re.split(r"^## What we saw$", text, flags=re.MULTILINE)[-1]
     assert len(re.findall(r"^- ", end, re.MULTILINE)) == 3
     assert re.search(r"arXiv:\d{4}\.\d{5}", end)
 
