@@ -16,6 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbformat import NotebookNode
+from slides import cut, mark
 
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.md"))
@@ -30,11 +31,13 @@ class BuildError(Exception):
 
 
 def read_source(source: Path) -> NotebookNode:
-    """The lesson as a notebook without outputs, cell ids included the same at every reading."""
+    """The lesson as a notebook without outputs; cell ids are the same at every reading."""
     notebook = jupytext.read(source)
     if not (kernel := notebook.metadata.get("kernelspec")):
         raise BuildError(f"{source.name}: the header needs a kernelspec with the name python3")
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": LANGUAGE})
+    notebook.cells = cut(notebook.cells)
+    mark(notebook.cells)
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{source.name[:2]}-{index:03d}"
     return notebook

@@ -1,0 +1,50 @@
+"""A class opens lesson 01 at the same minute: a kernel for each student, one cache for all."""
+
+import asyncio
+import os
+
+import nbformat
+import psutil
+from build import SOURCES
+from cells import code_cells
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+SEAT = 0.4e9  # bytes that a kernel needs for lesson 01, as TEACHING.md tells
+HALL = min(6e9, psutil.virtual_memory().available)
+STUDENTS = max(2, min(30, int(HALL / SEAT)))
+ITS_MEMORY = "import psutil\nprint(psutil.Process().memory_full_info().uss)"  # not shared with others
+
+
+def lesson() -> nbformat.NotebookNode:
+    """The code of lesson 01, its training cut to two steps, and then a question for the kernel's memory."""
+    cells = [cell.code for cell in code_cells(SOURCES[0], steps=2)]
+    return new_notebook(cells=[new_code_cell(code) for code in [*cells, ITS_MEMORY]])
+
+
+def printed(notebook: nbformat.NotebookNode) -> list[str]:
+    """What its cells printed, warnings included."""
+    return [
+        output.text for cell in notebook.cells for output in cell.outputs if output.output_type == "stream"
+    ]
+
+
+def test_a_whole_class_that_shares_one_cache_finishes_lesson_01_with_one_and_the_same_result(tmp_path):
+    notebooks = [lesson() for student in range(STUDENTS)]
+    shared = {"MPLCONFIGDIR": str(tmp_path / "matplotlib"), "FLOWLIB_CACHE_DIR": str(tmp_path / "flowlib")}
+
+    def study(notebook, student):
+        client = NotebookClient(notebook, kernel_name="python3", timeout=600, startup_timeout=300)
+        own = {"IPYTHONDIR": str(tmp_path / f"home_{student}"), "OMP_NUM_THREADS": "1"}
+        return client.async_execute(env={**os.environ, **shared, **own})
+
+    async def study_all():
+        everyone = [study(notebook, student) for student, notebook in enumerate(notebooks)]
+        return await asyncio.gather(*everyone, return_exceptions=True)
+
+    failed = [str(result) for result in asyncio.run(study_all()) if isinstance(result, BaseException)]
+    assert not failed, f"{len(failed)} of {STUDENTS} did not finish, the first with: {failed[0]}"
+    words = [printed(notebook) for notebook in notebooks]
+    assert len(words[0]) > 10
+    assert all(each[:-1] == words[0][:-1] for each in words)
+    assert sum(int(each[-1]) for each in words) <= HALL
