@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from flowlib.data import load_digits
 from flowlib.files import write_atomically
 from flowlib.metrics import FEATURES, accuracy, frechet_distance
 from flowlib.models import generate
-from flowlib.parallel import join
+from flowlib.parallel import join, leave
 from flowlib.training import BATCH, Training, uninterrupted
 
 SHOWN = 64  # digits in the player
@@ -40,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2, f"{parser.prog}: {error}\n")
     total, unit = _budget(options)
     if number:  # it learns along; process 0 prints, writes, and says when to stop
-        list(training.run(**{unit: total}))
+        with suppress(RuntimeError):  # process 0 says why
+            list(training.run(**{unit: total}))
+        leave()
         return 0
     print(f"Learning from {len(digits):,} digits for {total:g} {unit} on {device}. Ctrl-C stops early.")
     try:
@@ -55,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Stopped after {training.step:,} steps; what has been learned is kept.", file=sys.stderr)
     except OSError as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
+    leave()
     try:
         report = _write(training, options)
     except KeyboardInterrupt:

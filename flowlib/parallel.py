@@ -32,6 +32,13 @@ def join(device: str = "cpu") -> int:
     return dist.get_rank()
 
 
+def leave() -> None:
+    """Part from the other processes, when all have come to this point; nothing, where there are none."""
+    if processes()[1] > 1:
+        dist.barrier()  # one that ended while another still spoke with it would take both down
+        dist.destroy_process_group()
+
+
 def processes() -> tuple[int, int]:
     """The number of this process, and how many there are: (0, 1) where it is alone."""
     together = dist.is_available() and dist.is_initialized()

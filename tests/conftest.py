@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -14,7 +15,12 @@ from flowlib.data import load_digits
 
 
 def pytest_configure(config) -> None:
-    """Of several test processes each takes one thread: more threads than cores wait for one another."""
+    """Hear Ctrl-C even where a shell started the tests in its background and shut it out, for tests send it.
+
+    Of several test processes each takes one thread: more threads than cores wait for one another.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # of pytest-xdist
         torch.set_num_threads(1)
         os.environ["OMP_NUM_THREADS"] = "1"  # of the kernels and other processes that it starts

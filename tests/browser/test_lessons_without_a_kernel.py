@@ -37,10 +37,9 @@ def number_of_players(source) -> int:
 def test_all_figures_are_there_and_every_player_opens_still_and_plays(visit, source):
     page = visit(source, reduced_motion="reduce")
     players = page.get_by_role("group", name="Player")
-    for number in range(number_of_players(source)):
-        player = players.nth(number)
-        player.wait_for()
-        images = page.locator(".jp-OutputArea", has=player).locator("canvas")
+    players.first.wait_for()
+    for area in page.locator(".jp-OutputArea", has=players).all():
+        player, images = area.get_by_role("group", name="Player"), area.locator("canvas")
         before = pictures(images)
         assert player.get_by_role("slider").last.input_value() == "1"
         player.get_by_role("button", name="Restart").click()
