@@ -27,6 +27,14 @@ def test_every_image_of_a_grid_stands_where_it_should(images):
         torch.testing.assert_close(torch.as_tensor(part.data), image.double())
 
 
+def test_the_stills_of_a_film_strip_are_spread_evenly_over_time_and_not_over_the_states():
+    ts = torch.linspace(0, 1, 26) ** 3
+    ax = plots.film_strip(Trajectory(ts, torch.zeros(26, 1, 1, 16, 16)), frames=3)
+    nearest = min(ts.tolist(), key=lambda t: abs(t - 0.5))
+    assert [text.get_text() for text in ax.texts] == ["t = 0.00", f"t = {nearest:.2f}", "t = 1.00"]
+    plt.close(ax.figure)
+
+
 def test_a_film_strip_runs_from_the_first_state_to_the_last(images):
     xs = torch.stack([images, images / 2, images / 4])
     canvas = plots.film_strip(Trajectory(torch.tensor([0.0, 0.5, 1.0]), xs), frames=3, columns=1)

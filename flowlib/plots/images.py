@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -35,7 +36,8 @@ def image_grid(
 def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Axes | None = None) -> Axes:
     """A trajectory of images as stills, time from left to right; each still shows all images of the batch.
 
-    `xs`: `(time, batch, 1, 16, 16)`. Fewer than `frames` stills where there are fewer times.
+    `xs`: `(time, batch, 1, 16, 16)`. The stills are those nearest to evenly spaced times; fewer than
+    `frames` where there are fewer times.
     """
     frames = check_count("frames", frames, least=2)
     check_tensors(ts=trajectory.ts)
@@ -43,7 +45,8 @@ def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Ax
     if not trajectory.ts.ndim == 1 <= len(trajectory.ts) == len(trajectory.xs):
         shapes = tuple(trajectory.ts.shape), tuple(trajectory.xs.shape)
         raise ValueError(f"a film strip needs ts (time,) and xs (time, batch, 1, 16, 16), but has {shapes}")
-    chosen = np.unique(np.linspace(0, len(trajectory.ts) - 1, frames).round().astype(int)).tolist()
+    wanted = torch.linspace(trajectory.ts[0], trajectory.ts[-1], frames).to(trajectory.ts)
+    chosen = (trajectory.ts[:, None] - wanted).abs().argmin(0).unique().tolist()
     frames = len(chosen)
     stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
     height, width = stills[0].shape
