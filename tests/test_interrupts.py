@@ -59,6 +59,8 @@ def interrupted(action, at, where):
             action()
     except KeyboardInterrupt:
         return True
+    finally:  # a Ctrl-C just where a with block ends can make Python skip its exit, torch.no_grad's for one
+        torch.set_grad_enabled(True)
     return False
 
 
