@@ -352,13 +352,18 @@ def test_play_moves_the_pictures_and_pause_stops_them(visit):
     assert (pixels(page) == held).all() and page.locator("#play").inner_text() == "Play"
 
 
+def record(page, place: str) -> None:
+    """Keep every text that this element shows from now on, in the page's list `seen`."""
+    page.locator(place).evaluate(
+        "one => { window.seen = [];"
+        " new MutationObserver(() => seen.push(one.textContent)).observe(one, { childList: true }); }"
+    )
+
+
 def test_it_plays_to_the_end_and_holds_the_last_state(visit):
     trajectory = blend()
     page = visit(trajectory_player(trajectory, seconds=0.3))
-    page.locator("#time").evaluate(
-        "time => { window.seen = [];"
-        " new MutationObserver(() => seen.push(time.textContent)).observe(time, { childList: true }); }"
-    )
+    record(page, "#time")
     page.get_by_role("button", name="Restart").click()
     wait_until(page, lambda: page.evaluate("seen.at(-1)") == "t = 1.00")
     seen = page.evaluate("seen")
@@ -513,10 +518,7 @@ def test_between_two_steps_the_nearer_one_is_shown_and_between_two_times_a_strai
 def test_play_runs_along_the_training_at_one_time_which_may_be_moved_meanwhile(visit):
     trajectories = stages()
     page = visit(training_player(trajectories, seconds=1))
-    page.locator("#step").evaluate(
-        "step => { window.seen = [];"
-        " new MutationObserver(() => seen.push(step.textContent)).observe(step, { childList: true }); }"
-    )
+    record(page, "#step")
     page.get_by_role("button", name="Play").click()
     page.locator("#scrub").fill("0.4")
     page.get_by_role("button", name="Play").wait_for()  # it has come to its end
