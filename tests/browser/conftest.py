@@ -36,7 +36,7 @@ def lab(chromium_program, tmp_path_factory):
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={lab.folder}",
     ]
-    command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
+    command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly", "--expose-app-in-browser"]
     private = {name: str(home / name) for name in folders[:-1]} | {"JUPYTER_TOKEN": lab.token}
     log = home / "server.log"
     with log.open("wb") as file:
