@@ -32,7 +32,7 @@ WHOLE = "all as it is"
 TRAININGS: dict[str, Callable] = {
     WHOLE: partial(fl.Training, seed=0),
     "without the Gaussians": without_gaussians,
-    "times spread evenly": partial(fl.Training, seed=0, times="uniform"),
+    "times even over [0, 1]": partial(fl.Training, seed=0, times="uniform"),
 }
 
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "steps": {name: training.step for name, training in trainings.items()},
         "rows": rows,
     }
-    print("| choice left out | read right | Fréchet distance |\n|---|---|---|")
+    print("| what is different | read right | Fréchet distance |\n|---|---|---|")
     for name, row in rows.items():
         print(f"| {name} | {row['accuracy']:.1%} | {row['distance']:.2f} |")
     chosen.results.parent.mkdir(parents=True, exist_ok=True)

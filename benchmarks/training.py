@@ -1,14 +1,14 @@
 """Quality against seconds: flowlib's training and its peers', by turns on the same machine.
 
 python benchmarks/training.py                              10, 20 and 60 s each, about 20 minutes in all
-python benchmarks/training.py --budgets 20 300 --only flowlib "residual MLP"
+python benchmarks/training.py --budgets 300 --only flowlib --results benchmarks/results/five_minutes.json
 
 For every budget, each candidate trains from its beginning, because a learning rate that falls to zero is
 bound to its budget: half-way through a long run, a network is worse than at the end of a short one. The
 candidates take turns, a slice of `--slice` seconds each, so that a machine that slows down slows all of
 them. Only the time within training steps counts; the seconds to set a candidate up (for flowlib, to fit its
 Gaussians) stand beside it. Then each draws `--samples` digits in 25 plain Euler steps, the k-th at
-t = (k / 25)³, and flowlib's judge looks at them.
+t = (k / 25)⁴, and flowlib's judge looks at them.
 
 All learn from the 5,000 bundled digits with the same loss. flowlib's training is the library's own, as it
 is; it begins from Gaussians fitted to the digits (`buffers` in the JSON counts their numbers), and a tenth
@@ -40,7 +40,7 @@ import flowlib as fl
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "training.json"
 PICTURE = ROOT / "notebooks" / "pictures" / "quality_against_seconds.png"
-EULER_STEPS, POWER = 25, 3
+EULER_STEPS, POWER = 25, 4
 PIECE = 250  # images drawn at once
 NEEDED_BY_TORCHCFM = ("torchcfm", "ot", "scipy")
 INSTALL = "pip install --no-deps torchcfm pot scipy"

@@ -22,7 +22,7 @@ from flowlib.parallel import join, leave
 from flowlib.training import BATCH, Training, uninterrupted
 
 SHOWN = 64  # digits in the player
-SPACING = 3  # step k of n ends at the time (k / n)³: small steps first gave the best digits
+SPACING = 4  # step k of n ends at the time (k / n)⁴: small steps first gave the best digits
 STATES = 12_500  # states of digits kept at once, 1 kB each, which bounds the memory
 
 

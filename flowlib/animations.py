@@ -15,7 +15,7 @@ import math
 import zlib
 from dataclasses import dataclass, field
 from importlib import resources
-from itertools import count
+from itertools import count, groupby
 from numbers import Integral
 from pathlib import Path
 
@@ -215,7 +215,9 @@ def _words(ts: np.ndarray, batch: int, captions: list[str] | None) -> str:
     names = {0.0: "noise at t = 0", 1.0: "data at t = 1"}
     start, end = (names.get(float(t), f"t = {t:.2f}") for t in (ts[0], ts[-1]))
     words = f"{batch} image{'s' if batch > 1 else ''}, from {start} to {end}; {len(ts)} states"
-    return words + (f"; captions: {', '.join(captions)}" if captions else "")
+    runs = [(len([*run]), caption) for caption, run in groupby(captions or [])]
+    told = ", ".join(caption if times == 1 else f"{times} × {caption}" for times, caption in runs)
+    return words + (f"; captions: {told}" if told else "")
 
 
 def _poster(cells: np.ndarray, gap: int = 6) -> bytes:

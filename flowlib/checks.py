@@ -53,7 +53,7 @@ def check_mean(name: str, samples: Tensor, expected: float, errors: float = 4.0)
     _report(
         distance <= errors * error,
         f"{name}: {mean:.4g} ± {error:.2g}, expected {float(expected):.4g} "
-        f"(off by {off:.1f} of {errors:g} standard errors)",
+        f"(off by {off:.1f} standard errors, {errors:g} allowed)",
     )
 
 

@@ -173,9 +173,9 @@ def _nearest(points: Tensor, data: Tensor, k: int) -> tuple[Tensor, Tensor]:
     points = points.double()  # (n, d)
     ranks = torch.empty(len(points), 0, dtype=torch.float64)
     indices = torch.empty(len(points), 0, dtype=torch.int64)
-    for start in range(0, len(data), 4096):
-        piece = data[start : start + 4096].double()
-        squared = torch.addmm(piece.square().sum(dim=1), points, piece.T, alpha=-2)  # (n, 4096), up to |x|^2
+    for start in range(0, len(data), 1024):
+        piece = data[start : start + 1024].double()
+        squared = torch.addmm(piece.square().sum(dim=1), points, piece.T, alpha=-2)  # (n, 1024), up to |x|^2
         here, which = squared.topk(min(k, len(piece)), largest=False)
         ranks, order = torch.cat([ranks, here], dim=1).topk(min(k, start + len(piece)), largest=False)
         indices = torch.cat([indices, which + start], dim=1).gather(1, order)

@@ -20,7 +20,7 @@ from flowlib.models import VelocityNet
 from flowlib.parallel import as_process_0_says, average_over_processes, share_of
 from flowlib.paths import AffinePath, LinearPath
 
-BATCH = 64
+BATCH = 96
 LEARNING_RATE = 4e-3
 LABEL_DROPOUT = 0.1  # share of images trained as "any digit"
 WARM_UP = 0.05  # share of the budget in which the learning rate rises

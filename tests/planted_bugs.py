@@ -222,6 +222,27 @@ IN_FLOWLIB = [
 
 IN_LESSONS = [
     Bug(
+        "rows and columns swapped in the flattening",
+        "01",
+        "k = 16 * r + c\n",
+        "k = 16 * c + r\n",
+        "entry 16 r + c",
+    ),
+    Bug(
+        "variances for standard deviations in the correlation",
+        "01",
+        "spread = cov.diagonal().sqrt()",
+        "spread = cov.diagonal()",
+        "correlation by hand",
+    ),
+    Bug(
+        "eigenvectors that are not of length 1",
+        "01",
+        "values.flip(0), vectors.flip(1) ",
+        "values.flip(0), 2 * vectors.flip(1) ",
+        "perpendicular, and of length 1",
+    ),
+    Bug(
         "rows and columns swapped on the way to 3×H×W",
         "02",
         "permuted, reshaped = z.permute(2, 0, 1)",
@@ -270,6 +291,13 @@ IN_LESSONS = [
         "def u(x, t):                                                     # the field: (x, t) -> velocity\n    return -x",
         "def u(x, t):                                                     # the field: (x, t) -> velocity\n    return x",
         "u = −x: d/dt",
+    ),
+    Bug(
+        "the method forgotten: Euler where RK4 was meant",
+        "03",
+        'walked = fl.solve_ode(u, one, fl.time_grid(100), "rk4").end',
+        "walked = fl.solve_ode(u, one, fl.time_grid(100)).end",
+        "u = −x: a hundred steps",
     ),
     Bug(
         "wrong sign in an integral: the flow of the wind turns the other way",
@@ -421,6 +449,27 @@ IN_LESSONS = [
         "variance on the arc",
     ),
     Bug(
+        "sign of a slope lost at the kink",
+        "04",
+        "slopes = around.abs().diff() / around.diff()",
+        "slopes = around.abs().diff().abs() / around.diff()",
+        "slopes at 0, from the left and from the right",
+    ),
+    Bug(
+        "variance given where the standard deviation is asked for",
+        "04",
+        "Normal(at * images[[3, 8]], 1 - at)",
+        "Normal(at * images[[3, 8]], (1 - at) ** 2)",
+        "slope of the log ratio, at two places",
+    ),
+    Bug(
+        "new noise in the run with more steps",
+        "04",
+        "finer = fl.solve_ode(exact, walk, fl.time_grid(50))",
+        "finer = fl.solve_ode(exact, torch.randn_like(walk), fl.time_grid(50))",
+        "of 16 ends, twice as many steps change",
+    ),
+    Bug(
         "wrong sign of the stretch in the exact field",
         "05",
         "    return m + (s - 1) * (x - t * m) / (1 - t + t * s)",
@@ -498,6 +547,27 @@ IN_LESSONS = [
         "as fields, all 12 keep the order",
     ),
     Bug(
+        "a flow that turns the line round",
+        "05",
+        "kept = [rising(ride.end) for ride in rides]",
+        "kept = [rising(-ride.end) for ride in rides]",
+        "as fields, all 12 keep the order",
+    ),
+    Bug(
+        "a line that overshoots the data",
+        "05",
+        "    return 4 * math.log(2) + math.log(0.5) * x",
+        "    return 4 * math.log(2) - math.log(0.5) * x",
+        "a = 4 ln 2, b = ln ½ has the right ends",
+    ),
+    Bug(
+        "a field at rest, which also returns every noise to itself",
+        "05",
+        "trip = fl.solve_ode(fresh, noise,",
+        "trip = fl.solve_ode(lambda x, t: 0 * x, noise,",
+        "at half-time it is elsewhere",
+    ),
+    Bug(
         "conditional velocity without its 1/(1−t)",
         "06",
         "    return (x_1 - x) / (1 - t[:, None])\n",
@@ -510,6 +580,13 @@ IN_LESSONS = [
         "x_0 = (x - t * x_1) / (1 - t)  ",
         "x_0 = (x - t * x_1) / (1 - t) ** 0.5  ",
         "by hand: density",
+    ),
+    Bug(
+        "sets out at t = ½ only",
+        "06",
+        "    return conditional_velocity(x, t, two)\n\nbegin",
+        "    return conditional_velocity(x, t, two) * (t > 0.5)[:, None]\n\nbegin",
+        "on the line all the way",
     ),
     Bug(
         "posterior weights without normalisation",
@@ -596,6 +673,13 @@ IN_LESSONS = [
         "7 equal weights",
     ),
     Bug(
+        "the image farther from the drawing wins",
+        "06",
+        "(c - b).square().sum() - (c - a).square().sum()",
+        "(c - a).square().sum() - (c - b).square().sum()",
+        "log ratio for a drawing",
+    ),
+    Bug(
         "conditional velocity without its 1/(1−t)",
         "07",
         "u_given = (x_1 - x) / (1 - t)  ",
@@ -673,6 +757,34 @@ IN_LESSONS = [
         "told u: L_CFM = L_FM + gap",
     ),
     Bug(
+        "sign of the average in the parabola",
+        "07",
+        "against_u = (tried - average) ** 2",
+        "against_u = (tried + average) ** 2",
+        "cost = (v − u)² + gap",
+    ),
+    Bug(
+        "the mean where the median is meant",
+        "07",
+        '"absolute error": towards_the_median}',
+        '"absolute error": exact}',
+        "absolute error: other shares",
+    ),
+    Bug(
+        "the median where the mean is meant",
+        "07",
+        '{"squared error": exact, "absolute',
+        '{"squared error": towards_the_median, "absolute',
+        "squared error: a third each",
+    ),
+    Bug(
+        "a ride that ends half-way",
+        "07",
+        "noise_1000, fl.time_grid(50, end=0.99)",
+        "noise_1000, fl.time_grid(50, end=0.5)",
+        "squared error: all arrive",
+    ),
+    Bug(
         "σ² for σ in the canonical transformation",
         "08",
         "return sigma * x_0 + mu",
@@ -729,6 +841,13 @@ IN_LESSONS = [
         "x_1 + x_0: what is left, times x_t",
     ),
     Bug(
+        "data that are not normal",
+        "08",
+        "data_1d, third = m + data_1d,",
+        "data_1d, third = m + data_1d.sign(),",
+        "x_1 − x_0: what is left where x_t > 2",
+    ),
+    Bug(
         "t for 1 − t in the noise estimate",
         "08",
         '"x_0": lambda x, t, u: x - t * u',
@@ -736,6 +855,56 @@ IN_LESSONS = [
         "best answer to x_0",
     ),
     Bug(
+        "uniform noise for normal noise",
+        "08",
+        "many_noises = torch.randn(",
+        "many_noises = torch.rand(",
+        "arc: variance half-way",
+    ),
+    Bug(
+        "other noises on each path",
+        "08",
+        "fl.solve_ode(exact_field, starts,",
+        "fl.solve_ode(exact_field, starts.roll(len(views), 0),",
+        "arc: ends where the line ends",
+    ),
+    Bug(
         "the clock's own speed forgotten", "08", "(c * ds)[:, None] * line", "c[:, None] * line", "arc: field"
+    ),
+    Bug(
+        "noise and data change places",
+        "09",
+        "return t * x_1 + (1 - t) * x_0",
+        "return t * x_0 + (1 - t) * x_1",
+        "by hand: the point",
+    ),
+    Bug(
+        "not divided by the time left",
+        "09",
+        "(weights @ five - x) / (1 - t)",
+        "weights @ five - x",
+        "six lines = flowlib",
+    ),
+    Bug(
+        "the velocity of the start, kept",
+        "09",
+        "field(xs[-1], t) / steps",
+        "field(xs[0], t) / steps",
+        "our Euler",
+    ),
+    Bug(
+        "the start forgotten",
+        "09",
+        "one_step = start + by_library",
+        "one_step = by_library",
+        "one step ends in the mean",
+    ),
+    Bug("plus in the target", "09", "target = x_1 - x_0  ", "target = x_1 + x_0  ", "our loss = the mean"),
+    Bug(
+        "plus in the slope",
+        "09",
+        "spread**2 - (1 - t)) / (t**2",
+        "spread**2 + (1 - t)) / (t**2",
+        "(y − u) x_t at t = 0.2",
     ),
 ]

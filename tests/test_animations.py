@@ -118,6 +118,8 @@ def test_the_words_count_the_images_and_the_states_and_name_both_ends():
     backwards = Trajectory(torch.tensor([1.0, 0.25]), blend(batch=1, times=2).xs)
     words = film(trajectory_player(backwards, captions=torch.tensor([7])).html)["alt"]
     assert words == "1 image, from data at t = 1 to t = 0.25; 2 states; captions: 7"
+    words = film(trajectory_player(blend(), captions=["exact", "exact", "exact", "made", "made"]).html)["alt"]
+    assert words.endswith("captions: 3 × exact, 2 × made")
     assert film(trajectory_player(blend(), alt="five waves").html)["alt"] == "five waves"
 
 

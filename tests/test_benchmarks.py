@@ -271,3 +271,7 @@ def test_the_readme_quotes_what_was_measured():
                 f"| {row['network']} | {row['steps']:,} | {row['accuracy']:.1%} | {row['distance']:.1f} |"
                 in readme
             )
+    (row,) = json.loads(benchmark.RESULTS.with_name("five_minutes.json").read_text())["rows"]
+    said = f"After five minutes {row['accuracy']:.1%} of flowlib's digits are read right, at a distance of"
+    assert row["budget"] == 300
+    assert f"{said} {row['distance']:.2f}" in readme

@@ -43,7 +43,7 @@ def test_the_samples_are_the_models_and_in_equal_numbers(out):
     assert images.max() <= 1
     assert np.bincount(labels).tolist() == [7] * 10
     again = generate(
-        load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=5_000_001, power=3
+        load_model(out / "model.safetensors"), torch.from_numpy(labels), steps=3, seed=5_000_001, power=4
     ).end
     np.testing.assert_allclose(images, (again[:, 0].clamp(-1, 1) + 1).numpy() / 2, atol=1e-5)
 
@@ -59,7 +59,7 @@ def test_the_report_says_what_the_samples_say(out):
     assert report["frechet_distance"] == pytest.approx(frechet_distance(images), rel=1e-3)
     assert report["samples"] == 70
     assert report["seed"] == 5
-    assert report["images_seen"] == report["steps"] * 64
+    assert report["images_seen"] == report["steps"] * 96
     assert report["seconds_trained"] >= 1
     assert 50 < report["peak_memory_mb"] < 5000
 

@@ -88,7 +88,7 @@ def test_two_processes_learn_what_one_learns_from_the_same_batches(two):
     for (name, expected), start in zip(alone.model.state_dict().items(), begun.state_dict().values()):
         assert torch.equal(weights[0][name], weights[1][name])
         # Adam divides by the size of a gradient, so a weight whose gradient is rounding may go either way
-        assert (weights[0][name] - expected).norm() <= 1e-3 * (expected - start).norm(), name
+        assert (weights[0][name] - expected).norm() <= 3e-3 * (expected - start).norm(), name
 
 
 def test_all_stop_when_process_0_stops(two):

@@ -67,11 +67,13 @@ def weights_of_unequal_points(answer: Any) -> None:
 
 
 def field_of_a_widening_cloud(answer: Any) -> None:
-    """Exercise 4: a function `(x, t)`, the field x / (1 + t) that carries N(0, (1 + t)²)."""
-    x, t = torch.tensor([-1.0, 0.5, 2.0]).double(), torch.tensor([0.0, 0.4, 1.0]).double()
+    """Exercise 4: a function of x `(n, 1)`, t `(n,)`: the field x / (1 + t) that carries N(0, (1 + t)²)."""
+    x, t = torch.tensor([[-1.0], [0.5], [2.0]]).double(), torch.tensor([0.0, 0.4, 1.0]).double()
+    growth = 1 + t[:, None]
     mistakes = {
         "from x_0 = 1 this field leads to e, not to 2; how fast does (1 + t) x_0 move, said by x and t?": x,
-        "this has the sign of a cloud that shrinks": -x / (1 + t),
-        "x = (1 + t) x_0, so x_0 is x divided by 1 + t": x * (1 + t),
+        "this has the sign of a cloud that shrinks": -x / growth,
+        "x = (1 + t) x_0, so x_0 is x divided by 1 + t": x * growth,
+        "this is every x at every t, (n, n); with t[:, None] each x meets its own t": x / (1 + t),
     }
-    check_function("Exercise 4", answer, (x, t), x / (1 + t), mistakes)
+    check_function("Exercise 4", answer, (x, t), x / growth, mistakes)

@@ -77,7 +77,7 @@ def be_the_network(field: Field, density: Callable, loss_at_times: Callable, sta
         left.set(xlim=(LEFT, RIGHT), ylim=(-1, 5), title="v = a + b x, and u_t", xlabel="x", **FEW_TICKS)
         middle.fill_between(ts, errors, color=LEARNED, alpha=0.3, linewidth=0)
         middle.plot(ts, errors, color=LEARNED)
-        middle.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlabel="t")
+        middle.set(xlim=(0, 1), ylim=(0, 1.1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlabel="t")
         middle.set_title(f"area L_FM = {errors.mean():.3f}")
         _draw_ends(end, target, right)
         return (

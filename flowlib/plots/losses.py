@@ -16,6 +16,6 @@ def losses_over_time(ts: Tensor, fm: Tensor, gap: Tensor, ax: Axes | None = None
     ax.fill_between(ts, gap, color=NOISE, alpha=0.45, linewidth=0, label="gap")
     ax.fill_between(ts, gap, gap + fm, color=EXACT, alpha=0.45, linewidth=0, label="$L_{FM}$")
     ax.plot(ts, gap + fm, color=DATA, label="$L_{CFM}$")
-    ax.set(xlabel="t", ylim=(0, 1.3 * (gap + fm).max()))
+    ax.set(xlabel="t", ylabel="loss", ylim=(0, 1.3 * (gap + fm).max()))
     ax.legend(loc="upper left", ncols=3)
     return ax

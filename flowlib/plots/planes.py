@@ -52,9 +52,10 @@ def paths_2d(
     across, up = xs.transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
-    ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label="t = 1")
+    ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label=f"t = {float(trajectory.ts[-1]):g}")
     if data is not None:
         diamonds(data, ax)
+    ax.margins(0.08)  # room for a diamond at the rim
     ax.set_aspect("equal")
     return ax
 

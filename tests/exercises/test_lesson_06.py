@@ -58,7 +58,9 @@ def test_weights_of_unequal_points(try_exercise):
 def test_field_of_a_widening_cloud(try_exercise):
     wrong = {
         lambda x, t: x: "leads to e",
-        lambda x, t: -x / (1 + t): "shrinks",
-        lambda x, t: x * (1 + t): "divided by",
+        lambda x, t: -x / (1 + t[:, None]): "shrinks",
+        lambda x, t: x * (1 + t[:, None]): "divided by",
+        lambda x, t: x / (1 + t): "each x meets its own t",
+        lambda x, t: x / t.item(): "it stops",
     }
-    try_exercise(exercises.field_of_a_widening_cloud, [lambda x, t: x / (1 + t)], wrong)
+    try_exercise(exercises.field_of_a_widening_cloud, [lambda x, t: x / (1 + t[:, None])], wrong)
