@@ -23,7 +23,7 @@ from flowlib.training import BATCH, Training, uninterrupted
 
 SHOWN = 64  # digits in the player
 SPACING = 4  # step k of n ends at the time (k / n)⁴: small steps first gave the best digits
-STATES = 12_500  # states of digits kept at once, 1 kB each, which bounds the memory
+STATES = 5_000  # states of digits kept at once, 1 kB each, which bounds the memory
 
 
 def main(arguments: list[str] | None = None) -> int:
