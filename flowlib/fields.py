@@ -180,8 +180,7 @@ def _check_before_data(t: Times) -> None:
     check_times(t)
     if not holds(t <= 1 - ROUNDING):
         raise ValueError(
-            "this field does not exist at t = 1, where it is 0/0; "
-            "end the time grid just before, as in fl.time_grid(50, end=0.99)"
+            "this field is 0/0 at t = 1; end the time grid just before it: fl.time_grid(50, end=0.99)"
         )
 
 

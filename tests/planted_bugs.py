@@ -509,14 +509,14 @@ IN_LESSONS = [
         "05",
         "x_many = flow(many, t_many)                                      # a draw from p_t for each t",
         "x_many = flow(many, torch.ones_like(t_many))                     # a draw from p_t for each t",
-        "an untrained network: draws and grid agree",
+        "untrained: draws and grid agree",
     ),
     Bug(
         "t fixed instead of uniform",
         "05",
         "t_many = torch.rand(100_000,",
         "t_many = 0.5 + 0 * torch.rand(100_000,",
-        "draws and grid agree on the trained network",
+        "trained: draws and grid agree",
     ),
     Bug(
         "quadrature without the width of its strips",
@@ -586,7 +586,7 @@ IN_LESSONS = [
         "06",
         "    return conditional_velocity(x, t, two)\n\nbegin",
         "    return conditional_velocity(x, t, two) * (t > 0.5)[:, None]\n\nbegin",
-        "on the line all the way",
+        "with it: on the line all the way",
     ),
     Bug(
         "posterior weights without normalisation",

@@ -41,18 +41,21 @@ def paths_2d(
 ) -> Axes:
     """Trajectories of points in the plane, from grey starts to their ends; `data` `(n, 2)` as diamonds.
 
-    `xs`: `(time, batch, 2)`.
+    `ts`: `(time,)`, `xs`: `(time, batch, 2)`.
     """
-    xs = as_array(trajectory.xs)
-    if xs.ndim != 3 or xs.shape[2] != 2 or not len(xs):
-        raise ValueError(f"paths_2d needs trajectories in the plane, xs (time, batch, 2), but has {xs.shape}")
+    ts, xs = as_array(trajectory.ts), as_array(trajectory.xs)
+    if xs.ndim != 3 or xs.shape[2] != 2 or not len(xs) or ts.shape != xs.shape[:1]:
+        raise ValueError(
+            f"paths_2d needs trajectories in the plane, ts (time,) and xs (time, batch, 2), "
+            f"but has {ts.shape} and {xs.shape}"
+        )
     if data is not None:
         as_points("data", data)
     ax = ax or new_axes(5, 4.5)
     across, up = xs.transpose(2, 0, 1)
     ax.plot(across, up, color=color, linewidth=1, alpha=0.7)
     ax.scatter(across[0], up[0], s=14, color=NOISE, zorder=3, label="t = 0, noise")
-    ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label=f"t = {float(trajectory.ts[-1]):g}")
+    ax.scatter(across[-1], up[-1], s=14, color=DATA, zorder=4, label=f"t = {ts[-1]:g}")
     if data is not None:
         diamonds(data, ax)
     ax.margins(0.08)  # room for a diamond at the rim

@@ -49,8 +49,7 @@ DRAWINGS = {
         lambda cloud: plots.clouds({"a": cloud}), given(lambda d: {"cloud": ("points", d.points())}, **PLANE)
     ),
     "paths_2d": Case(
-        lambda ts, xs: plots.paths_2d(fl.Trajectory(None, xs), fl.five_points()),
-        lambda draw: filmed("points", PLANE)(draw) | {"ts": ("", None)},
+        lambda ts, xs: plots.paths_2d(fl.Trajectory(ts, xs), fl.five_points()), filmed("points", PLANE)
     ),
     "against_time": Case(lambda ts, xs: plots.against_time(fl.Trajectory(ts, xs)), filmed("points", LINE)),
     "curve": Case(plots.curve, numbers("x", "y")),
