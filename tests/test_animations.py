@@ -354,6 +354,13 @@ def test_play_moves_the_pictures_and_pause_stops_them(visit):
     assert (pixels(page) == held).all() and page.locator("#play").inner_text() == "Play"
 
 
+def to_the_start_overheard(page) -> None:
+    """Press Home on the slider for t; `leaked` holds this and every later key that the page hears of."""
+    page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
+    page.locator("#scrub").focus()
+    page.keyboard.press("Home")
+
+
 def record(page, place: str) -> None:
     """Keep every text that this element shows from now on, in the page's list `seen`."""
     page.locator(place).evaluate(
@@ -377,9 +384,7 @@ def test_it_plays_to_the_end_and_holds_the_last_state(visit):
 def test_the_keys_go_to_each_stored_state_and_never_reach_the_notebook(visit):
     trajectory = blend()
     page = visit(trajectory_player(trajectory))
-    page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
-    page.locator("#scrub").focus()
-    page.keyboard.press("Home")
+    to_the_start_overheard(page)
     assert_shows(page, trajectory.xs[0])
     for k, t in enumerate(trajectory.ts):
         assert readout(page) == f"t = {t:.2f}"
@@ -488,9 +493,7 @@ def test_a_training_opens_still_at_its_last_step_and_time(visit):
 def test_each_slider_moves_by_its_own_keys_and_leaves_the_other_where_it_is(visit):
     trajectories = stages()
     page = visit(training_player(trajectories))
-    page.evaluate("window.leaked = []; document.addEventListener('keydown', event => leaked.push(event.key))")
-    page.locator("#scrub").focus()
-    page.keyboard.press("Home")
+    to_the_start_overheard(page)
     for k, t in enumerate(trajectories[0].ts):
         page.locator("#train").focus()
         page.keyboard.press("Home")
