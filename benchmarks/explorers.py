@@ -9,6 +9,7 @@ are cut to 20 steps. The bar: a median below 150 ms on two cores.
 
 import contextlib
 import io
+import re
 import statistics
 import sys
 import time
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "notebooks"))
 from build import SOURCES
 from cells import code_cells
 
-from flowlib.explorers import Explorer
+from flowlib.lessons.explorer import Explorer
 
 MOVES = 10
 
@@ -56,7 +57,7 @@ def main() -> None:
             with contextlib.redirect_stdout(io.StringIO()):
                 value = cell.run(names)
             if isinstance(value, Explorer):
-                name = cell.code.split("fl.explorers.")[1].split("(")[0]
+                name = re.search(r"lesson_\d\d\.(\w+)\(", cell.code)[1]
                 times = milliseconds(value)
                 print(
                     f"{source.name[:2]:8}{name:24}{len(value.controls):10}{len(times):8}"

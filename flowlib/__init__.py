@@ -1,13 +1,12 @@
 """flowlib: small helpers for learning flow matching on 16×16 MNIST.
 
-The mathematics loads at once. `plots`, `animations`, `explorers` and `live` bring matplotlib and
-ipywidgets with them, and `exercises` the right answers: they load when they are first named.
+The mathematics loads at once; `plots` and `animations` load when they are first named, since they bring
+matplotlib and Pillow with them. What belongs to the lessons alone is in `flowlib.lessons`.
 """
 
 from importlib import import_module
 
 from flowlib.checkpoints import load_model, load_training, save_model, save_training
-from flowlib.checks import CheckFailed, check_answer, check_close, check_differs, check_mean
 from flowlib.data import Digits, eight_gaussians, five_points, load_digits, two_moons
 from flowlib.fields import (
     conditional_field,
@@ -29,7 +28,6 @@ from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neig
 from flowlib.mlp import VelocityMLP, fit
 from flowlib.models import VelocityNet, generate
 from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
-from flowlib.snapshots import Snapshots
 from flowlib.solvers import (
     Trajectory,
     euler_step,
@@ -42,9 +40,7 @@ from flowlib.solvers import (
 )
 from flowlib.training import Progress, Training
 
-import_module("flowlib.hints").explain_missing_names()  # in a notebook, and nowhere else
-
-_LATER = ("animations", "exercises", "explorers", "live", "plots")
+_LATER = ("animations", "plots")
 
 
 def __getattr__(name: str):

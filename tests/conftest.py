@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from flowlib.checks import CheckFailed
 from flowlib.data import load_digits
+from flowlib.lessons.checks import CheckFailed
 
 
 def pytest_configure(config) -> None:

@@ -19,6 +19,7 @@ from build import SOURCES  # noqa: E402
 from cells import Cell, code_cells  # noqa: E402
 
 import flowlib as fl  # noqa: E402
+from flowlib.lessons import CheckFailed  # noqa: E402
 
 PASSED_OVER = {"explorer", "exercise", "solution", "live"}
 
@@ -30,7 +31,7 @@ def first_failure(cells: list[Cell], names: dict) -> str:
             try:
                 cell.run(names)
             except Exception as error:
-                return str(error) if isinstance(error, fl.CheckFailed) else f"{type(error).__name__}: {error}"
+                return str(error) if isinstance(error, CheckFailed) else f"{type(error).__name__}: {error}"
     return ""
 
 

@@ -752,8 +752,8 @@ IN_LESSONS = [
     Bug(
         "the gap averaged over other times",
         "07",
-        'fl.check_close(f"{name}: L_CFM = L_FM + gap", cfm, fm + gap_by_time.mean(), tol=1e-10)',
-        'fl.check_close(f"{name}: L_CFM = L_FM + gap", cfm, fm + gap_by_time[:17].mean(), tol=1e-10)',
+        'check_close(f"{name}: L_CFM = L_FM + gap", cfm, fm + gap_by_time.mean(), tol=1e-10)',
+        'check_close(f"{name}: L_CFM = L_FM + gap", cfm, fm + gap_by_time[:17].mean(), tol=1e-10)',
         "told u: L_CFM = L_FM + gap",
     ),
     Bug(

@@ -11,7 +11,7 @@ from build import SOURCES
 from cells import code_cells
 from jupyter_client.manager import start_new_kernel
 
-from flowlib.hints import maker
+from flowlib.lessons.hints import maker
 
 each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name[:2])
 

@@ -17,12 +17,13 @@ from matplotlib.figure import Figure
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from flowlib import checkpoints, exercises, plots
+from flowlib import checkpoints, plots
 from flowlib.animations import trajectory_player
 from flowlib.checkpoints import load_model, load_training, save_model, save_training
-from flowlib.checks import CheckFailed, check_close
 from flowlib.data import Digits, full
-from flowlib.explorers.base import Explorer, choice
+from flowlib.lessons import lesson_01
+from flowlib.lessons.checks import CheckFailed, check_close
+from flowlib.lessons.explorer import Explorer, choice
 from flowlib.mlp import VelocityMLP
 from flowlib.models import VelocityNet
 from flowlib.solvers import Trajectory
@@ -315,7 +316,7 @@ def test_feedback_to_an_answer_is_plain_text_that_no_notebook_takes_for_html(cap
     named = type(HOSTILE, (), {})()
     for answer in (named, lambda x: (_ for _ in ()).throw(ValueError(HOSTILE))):
         with pytest.raises(CheckFailed) as failure:
-            exercises.entry_of_a_pixel(answer)
+            lesson_01.entry_of_a_pixel(answer)
         assert not hasattr(failure.value, "_repr_html_") and not hasattr(failure.value, "_render_traceback_")
     check_close(HOSTILE, 1.0, 1.0, tol=1e-10)
     assert HOSTILE in capsys.readouterr().out

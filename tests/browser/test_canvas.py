@@ -7,9 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from flowlib import explorers
+from flowlib.lessons import drawings
 
-SCRIPT = (Path(explorers.__file__).parent / "canvas.js").read_text("utf-8")
+SCRIPT = (Path(drawings.__file__).parent / "canvas.js").read_text("utf-8")
 SIDE, SCALE, REACH = 16, 14, 4 / 3  # pixels of the drawing; of the page to each; how far ink reaches
 BLANK = "0" * SIDE**2
 SHOW = """async ([script, value]) => {
@@ -137,7 +137,7 @@ def test_the_keys_draw_and_erase_and_never_reach_the_notebook(show, draw, erase)
 
 
 def test_the_cursor_stays_on_the_paper_and_says_where_it_is(show):
-    page = show(explorers.READY_MADE["a three"])
+    page = show(drawings.READY_MADE["a three"])
     page.locator("canvas").focus()
     for key in ["ArrowUp"] * 9 + ["ArrowRight"] * 20:
         page.keyboard.press(key)
@@ -160,16 +160,16 @@ def test_a_long_stroke_sends_at_most_ten_drawings_a_second_and_none_is_lost(show
 
 
 def test_clear_leaves_a_blank_sheet(show):
-    page = show(explorers.READY_MADE["a house"])
-    assert seen(page) == explorers.READY_MADE["a house"]
+    page = show(drawings.READY_MADE["a house"])
+    assert seen(page) == drawings.READY_MADE["a house"]
     page.get_by_role("button", name="Clear").click()
     assert arrived(page) == seen(page) == BLANK
 
 
 def test_a_drawing_that_the_kernel_sets_is_shown_and_a_view_that_goes_sends_its_last_stroke(show):
     page = show()
-    page.evaluate("value => model.set('value', value)", explorers.READY_MADE["a three"])
-    assert seen(page) == explorers.READY_MADE["a three"]
+    page.evaluate("value => model.set('value', value)", drawings.READY_MADE["a three"])
+    assert seen(page) == drawings.READY_MADE["a three"]
     page.get_by_role("button", name="Clear").click()
     page.evaluate("leave()")
     assert page.evaluate("sent") == [BLANK]
@@ -202,7 +202,8 @@ def test_the_words_take_the_colour_of_the_theme_and_the_paper_stays_white(show):
 def test_in_jupyterlab_the_picture_follows_the_mouse_and_the_keys_and_the_notebook_takes_neither(
     chromium, lab
 ):
-    code = "import flowlib as fl\nfl.explorers.drawing_as_vector(fl.load_digits().only(3))"
+    code = "import flowlib as fl\nfrom flowlib.lessons import lesson_01\n"
+    code += "lesson_01.drawing_as_vector(fl.load_digits().only(3))"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(code)], metadata={"kernelspec": kernel}

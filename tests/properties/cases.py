@@ -11,6 +11,7 @@ import flowlib as fl
 from flowlib import metrics
 from flowlib.data import area_average
 from flowlib.gaussians import check_labels
+from flowlib.lessons import check_close, check_differs, check_mean
 from flowlib.paths import check_times
 from flowlib.types import evaluate, per_point
 
@@ -331,15 +332,15 @@ CASES = {
     "eight_gaussians": Case(fl.eight_gaussians, fixed(n=("count", 3)), so_many("n", 2)),
     "two_moons": Case(fl.two_moons, fixed(n=("count", 3)), so_many("n", 2)),
     "check_close": Case(
-        lambda left, tol: fl.check_close("a claim", left, torch.ones(3), tol),
+        lambda left, tol: check_close("a claim", left, torch.ones(3), tol),
         fixed(left=("answer", torch.ones(3)), tol=("number", 0.1)),
     ),
     "check_differs": Case(
-        lambda left, at_least: fl.check_differs("a claim", left, torch.zeros(3), at_least),
+        lambda left, at_least: check_differs("a claim", left, torch.zeros(3), at_least),
         fixed(left=("answer", torch.ones(3)), at_least=("number", 0.1)),
     ),
     "check_mean": Case(
-        lambda samples, expected: fl.check_mean("a claim", samples, expected),
+        lambda samples, expected: check_mean("a claim", samples, expected),
         fixed(samples=("answer", torch.arange(9.0)), expected=("number", 4.0)),
     ),
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowlib as fl
-from flowlib.checks import CheckFailed
+from flowlib.lessons.checks import CheckFailed, check_answer, check_close
 
 PATHS = (fl.LinearPath(), fl.TrigonometricPath())
 paths, seeds, small = st.sampled_from(PATHS), st.integers(0, 2**32 - 1), st.integers(1, 5)
@@ -163,10 +163,10 @@ def test_nearest_neighbours_are_those_of_a_loop_over_all(seed, m, n):
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(0, 10))
 def test_a_check_passes_if_and_only_if_the_gap_is_within_the_tolerance(left, right, tol):
     if abs(left - right) <= tol:
-        fl.check_close("a claim", left, right, tol)
+        check_close("a claim", left, right, tol)
     else:
         with pytest.raises(CheckFailed):
-            fl.check_close("a claim", left, right, tol)
+            check_close("a claim", left, right, tol)
 
 
 answers = (
@@ -180,7 +180,7 @@ def test_an_answer_of_whatever_kind_gets_a_reply_and_only_the_right_one_passes(a
         return
     for given_answer in (answer, torch.tensor([3.0]).to("meta"), torch.tensor([2 + 1j])):
         with pytest.raises(CheckFailed):
-            fl.check_answer("two", given_answer, 2.0, tol=0)
+            check_answer("two", given_answer, 2.0, tol=0)
 
 
 @pytest.mark.parametrize("path", PATHS)
