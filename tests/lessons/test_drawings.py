@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from flowlib.lessons import lesson_01
+from flowlib.lessons import explorer, lesson_01
 from flowlib.lessons.drawings import READY_MADE, image_of
 
 HOUSE = READY_MADE["a house"]
