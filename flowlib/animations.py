@@ -13,25 +13,27 @@ import io
 import json
 import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import resources
 from itertools import count, groupby
 from numbers import Integral
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from flowlib.files import write_atomically
-from flowlib.types import check_count, check_tensors
+from flowlib.solvers import Trajectory
+from flowlib.types import check_count, check_grid, check_tensors
 
 LEVELS = 32  # stored steps per unit of pixel value: off by at most 1/64, which no eye sees
 POSTER = 8  # the poster shows at most so many images at so many times
 _numbers = count(1)  # of the players made so far
 
 _PAGE = """<!doctype html>
-<html lang="en">
-<head>
+<html lang="en"><head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
@@ -39,13 +41,9 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ display: flex; justify-content: center; margin: 48px 24px; font-family: system-ui, sans-serif; }}
 </style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
+</head><body>
+<main>{body}</main>
+</body></html>
 """
 
 
@@ -65,31 +63,52 @@ class Player:
         write_atomically(path, page.encode())
 
 
+class _Film(NamedTuple):
+    """What a player shows: states `xs` `(time, step, batch, height, width)`, and a poster with its words."""
+
+    ts: np.ndarray
+    xs: np.ndarray
+    steps: list[int] | None
+    captions: list[str] | None
+    poster: np.ndarray  # (rows, columns, height, width)
+    words: str
+
+
 def trajectory_player(
-    trajectory, captions=None, columns: int = 8, title: str = "", alt: str | None = None, seconds: float = 3.0
+    trajectory: Trajectory,
+    captions: Iterable | None = None,
+    *,
+    columns: int = 8,
+    title: str = "",
+    alt: str | None = None,
+    seconds: float = 3.0,
 ) -> Player:
     """A player for `trajectory`: play, pause, a slider for t, space, the arrows, Home and End.
 
-    `trajectory` has `ts` `(time,)`, rising or falling throughout, and `xs` `(time, batch, 1, height, width)`
-    or `(time, batch, height, width)`: -1 is white paper, 1 black ink, what lies beyond is clipped to them
-    for the eye (beyond ±4 in the file, too). `captions`: one short text per image. `alt`: the words for
-    those who cannot see it, by default made from the arrays. One run takes `seconds`.
     It starts still, at the last state, and plays when asked. Where scripts do not run, a poster stands.
+
+    - `trajectory`: `ts` `(time,)`, rising or falling throughout, and `xs` `(time, batch, 1, height, width)`
+      or `(time, batch, height, width)`: -1 is white paper, 1 black ink, what lies beyond is clipped to them
+      for the eye (beyond ±4 in the file, too)
+    - `captions`: one short text per image
+    - `columns`: how many images go in a row; `title`: written above all
+    - `alt`: the words for those who cannot see it, by default made from the arrays
+    - `seconds`: how long one run takes
+
     Raises `ValueError` for other shapes, values that are not finite, or a wrong number of captions.
     """
     ts, xs = _checked(trajectory)
     captions = _as_words(captions, xs.shape[1])
     alt = _words(ts, xs.shape[1], captions) if alt is None else alt
-    wanted = np.linspace(ts[0], ts[-1], min(POSTER, len(ts)))
-    chosen = np.unique(np.abs(ts[:, None] - wanted).argmin(0))
-    cells = xs[chosen, :POSTER].swapaxes(0, 1)
-    stills = f"one a row, from t = {ts[0]:.2f} (left) to t = {ts[-1]:.2f} (right)"
-    return _player(ts, xs[:, None], None, cells, stills, captions, columns, title, alt, seconds)
+    poster = xs[trajectory.stills(POSTER), :POSTER].swapaxes(0, 1)
+    words = f"one a row, from t = {ts[0]:.2f} (left) to t = {ts[-1]:.2f} (right)"
+    return _player(_Film(ts, xs[:, None], None, captions, poster, words), columns, title, alt, seconds)
 
 
 def training_player(
-    trajectories,
-    captions=None,
+    trajectories: dict[int, Trajectory],
+    captions: Iterable | None = None,
+    *,
     columns: int = 8,
     title: str = "",
     alt: str | None = None,
@@ -114,76 +133,74 @@ def training_player(
                 f"have {films[0].shape} and {film.shape}, or other times; use one grid and as many labels"
             )
     ts, xs = grids[0], np.stack(films, axis=1)  # (time, step, batch, height, width)
-    captions = _as_words(captions, xs.shape[2])
+    captions, ends = _as_words(captions, xs.shape[2]), xs[-1]
     if alt is None:
-        gaps = np.abs(xs[-1] - xs[-1, -1]).mean((1, 2, 3))
+        gaps = np.abs(ends - ends[-1]).mean((1, 2, 3))
         told = ", ".join(f"{gaps[k]:.2f} at step {steps[k]:,}" for k in _spread(len(steps) - 1, 4))
         alt = _words(ts, xs.shape[2], captions) + f"; at {len(steps)} moments of a training. At the last t, "
         alt += f"the mean pixel differs from that of the last step, {steps[-1]:,}, by {told}"
     chosen = _spread(len(steps), POSTER)
-    stills = f"one a column, at t = {ts[-1]:.2f}; a row for each of the training steps "
-    stills += ", ".join(f"{steps[k]:,}" for k in chosen)
-    return _player(ts, xs, steps, xs[-1, chosen, :POSTER], stills, captions, columns, title, alt, seconds)
+    words = f"one a column, at t = {ts[-1]:.2f}; a row for each of the training steps "
+    words += ", ".join(f"{steps[k]:,}" for k in chosen)
+    return _player(_Film(ts, xs, steps, captions, ends[chosen, :POSTER], words), columns, title, alt, seconds)
 
 
-def _player(ts, xs, steps, cells, stills, captions, columns, title, alt, seconds) -> Player:
-    """The player of the states `xs` `(time, step, batch, height, width)`, with `cells` as its poster."""
+def _player(film: _Film, columns: int, title: str, alt: str, seconds: float) -> Player:
+    """The player of a film; the rest is as in `trajectory_player`."""
     columns = check_count("columns", columns)
     if not 0 < seconds < math.inf:
         raise ValueError(f"seconds is how long one run takes, more than 0, but is {seconds}")
     if not str(alt).strip():
         raise ValueError('a player needs words for those who cannot see it: alt="..."')
-    packed = _pack(_as_bytes(xs).reshape(-1, *xs.shape[2:]))
-    film = {
+    batch, height, width = film.xs.shape[2:]
+    packed = _pack(_as_bytes(film.xs).reshape(-1, batch, height, width))
+    data = {
         "states": base64.b64encode(packed).decode(),
-        "ts": ts.tolist(),
-        "steps": steps,
-        "width": xs.shape[4],
-        "height": xs.shape[3],
+        "ts": film.ts.tolist(),
+        "steps": film.steps,
+        "width": width,
+        "height": height,
         "columns": columns,
-        "captions": captions,
+        "captions": film.captions,
         "title": title,
         "alt": alt,
         "seconds": float(seconds),
     }
     name = f"flow-{next(_numbers)}-{zlib.crc32(packed):08x}"
     script = resources.files("flowlib").joinpath("player.js").read_text("utf-8").strip()
-    data = json.dumps(film).replace("<", "\\u003c")  # no text of the user's can end the script
-    poster = base64.b64encode(_poster(_as_bytes(cells))).decode()
-    shown = f"{min(POSTER, xs.shape[2])} of {xs.shape[2]} images" if xs.shape[2] > POSTER else "Each image"
+    data = json.dumps(data).replace("<", "\\u003c")  # no text of the user's can end the script
+    picture = base64.b64encode(_png(_as_bytes(film.poster))).decode()
+    shown = f"{POSTER} of {batch} images" if batch > POSTER else "Each image"
     heading = f"<p><strong>{html.escape(title)}</strong></p>\n" if title else ""
     return Player(
-        f'<div id="{name}">\n{heading}<img src="data:image/png;base64,{poster}" '
-        f'alt="{html.escape(alt)}" style="max-width:100%">\n<p>{shown}, {stills}.</p>\n</div>\n'
+        f'<div id="{name}">\n{heading}<img src="data:image/png;base64,{picture}" '
+        f'alt="{html.escape(alt)}" style="max-width:100%">\n<p>{shown}, {film.words}.</p>\n</div>\n'
         f'<script>\n{script}("{name}", {data});\n</script>',
         title,
     )
 
 
-def _checked(trajectory) -> tuple[np.ndarray, np.ndarray]:
+def _checked(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
     """The times `(time,)` and the states `(time, batch, height, width)` as arrays, or a `ValueError`."""
-    check_tensors(ts=trajectory.ts)
     check_tensors(xs=trajectory.xs)
-    ts, xs = trajectory.ts.detach().cpu(), trajectory.xs.detach().cpu()
+    xs = trajectory.xs.detach().cpu()
     if not (xs.ndim == 4 or (xs.ndim == 5 and xs.shape[2] == 1)) or not xs.numel():
         raise ValueError(
             "xs needs the shape (time, batch, 1, height, width), one grey image per time and point, but has "
             f"{tuple(xs.shape)}; vectors of 256 become images with xs.view(*xs.shape[:2], 1, 16, 16)"
         )
+    ts = check_grid(trajectory.ts).detach().cpu()
     if ts.shape != xs.shape[:1]:
         raise ValueError(f"ts needs one time per state, shape ({len(xs)},), but has shape {tuple(ts.shape)}")
-    gaps = ts.double().diff()
-    if not len(gaps) or not gaps.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
-        raise ValueError(f"ts needs at least two times that rise or fall throughout, but is {ts.tolist()}")
     finite = xs.isfinite().flatten(1).all(1)
     if not finite.all():
         raise ValueError(
             f"xs needs finite numbers, but has others at t = {ts[~finite][0]:g}; try smaller steps"
         )
-    return ts.double().numpy(), xs.float().numpy().reshape(len(xs), xs.shape[1], *xs.shape[-2:])
+    return ts.numpy(), xs.float().numpy().reshape(len(xs), xs.shape[1], *xs.shape[-2:])
 
 
-def _as_words(captions, batch: int) -> list[str] | None:
+def _as_words(captions: Iterable | None, batch: int) -> list[str] | None:
     """The captions as texts, one per image, or a `ValueError`."""
     if captions is None:
         return None
@@ -220,7 +237,7 @@ def _words(ts: np.ndarray, batch: int, captions: list[str] | None) -> str:
     return words + (f"; captions: {told}" if told else "")
 
 
-def _poster(cells: np.ndarray, gap: int = 6) -> bytes:
+def _png(cells: np.ndarray, gap: int = 6) -> bytes:
     """The signed bytes `(rows, columns, height, width)` of images as a PNG file, one beside the other."""
     zoom = max(1, 48 // cells.shape[-1])  # screen pixels per pixel
     shades = 127.5 - 127.5 * cells.astype(np.float32) / LEVELS

@@ -1,8 +1,8 @@
 """Solvers: from a field and a starting point to a trajectory, one small step after another.
 
 Each step function takes X_t and returns its estimate of X_{t+dt}. `x`: `(batch, *dim)`, `t`: `(batch,)`,
-`dt`: a number, negative to run backwards. Each raises `ValueError` where the field returns another shape
-than it was given, and where the result is no longer finite, naming the time.
+`dt`: a number, negative to run backwards. Each raises `ValueError` where the shape of a velocity is not that
+of `x`, and where the result is no longer finite, naming the time.
 Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section II.1.
 """
 
@@ -14,7 +14,7 @@ from functools import partial, wraps
 import torch
 from torch import Tensor
 
-from flowlib.types import Batch, Field, Grid, Times, check_count, check_finite, check_tensors, evaluate, holds
+from flowlib.types import Batch, Field, Grid, Times, check_count, check_finite, check_grid, evaluate, holds
 
 
 def _guarded(formula: Callable) -> Callable:
@@ -65,7 +65,7 @@ def rk4_step(field: Field, x: Batch, t: Times, dt: float) -> Batch:
     return x + dt * (k_1 + 2 * k_2 + 2 * k_3 + k_4) / 6
 
 
-STEPS = {"euler": euler_step, "midpoint": midpoint_step, "heun": heun_step, "rk4": rk4_step}
+METHODS = {"euler": euler_step, "midpoint": midpoint_step, "heun": heun_step, "rk4": rk4_step}
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,17 @@ class Trajectory:
     def end(self) -> Batch:
         """The last state, `(batch, *dim)`."""
         return self.xs[-1]
+
+    def stills(self, frames: int) -> list[int]:
+        """The places in `ts` of the times nearest to `frames` evenly spaced ones, both ends among them.
+
+        They are fewer than `frames` where one time is the nearest to several. Raises `ValueError` unless
+        `frames` is a whole number, at least 2.
+        """
+        frames = check_count("frames", frames, least=2)
+        ts = self.ts.detach().cpu().double()
+        wanted = torch.linspace(ts[0], ts[-1], frames, dtype=ts.dtype)
+        return (ts[:, None] - wanted).abs().argmin(0).unique().tolist()
 
 
 def time_grid(steps: int, start: float = 0.0, end: float = 1.0, power: float = 1.0) -> Grid:
@@ -106,13 +117,15 @@ def solve_ode(field: Field, x_0: Batch, ts: Grid, method: str = "euler") -> Traj
     One step of `method` ("euler", "midpoint", "heun" or "rk4") leads from each time to the next.
     `ts` must rise or fall throughout; falling times run the flow backwards, and then `x_0` is where they
     begin. All states are kept, and with them their gradients, unless called under `torch.no_grad()`.
-    Raises `ValueError` for an unknown method, a grid that is no grid, an `x_0` of integers, a field that
-    returns another shape than it was given, and states that are no longer finite, naming the time.
+    Raises `ValueError` for an unknown method, times that do not rise or fall throughout, an `x_0` of
+    integers, a velocity whose shape is not that of `x_0`, and states that are no longer finite, naming the
+    time.
     """
-    if method not in STEPS:
-        raise ValueError(f"method is one of {', '.join(STEPS)}, but {method!r} was given")
-    ts = _checked(x_0, ts)
-    step, xs = STEPS[method], [x_0]
+    if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(METHODS)}, but {method!r} was given")
+    check_finite(x_0=x_0)
+    ts = check_grid(ts)
+    step, xs = METHODS[method], [x_0]
     for time, gap in zip(ts, ts.diff()):
         xs.append(step(field, xs[-1], time.to(x_0).expand(len(x_0)), gap.item()))
     return Trajectory(ts, torch.stack(xs))
@@ -128,7 +141,8 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
     Source: Hairer, Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section I.8.
     """
     check_count("iterations", iterations)
-    ts = _checked(x_0, ts)
+    check_finite(x_0=x_0)
+    ts = check_grid(ts)
     gaps = ts.diff().to(x_0).view(-1, *[1] * x_0.ndim)
     times = ts.to(x_0).repeat_interleave(len(x_0))
     iterates = [Trajectory(ts, x_0.expand(len(ts), *x_0.shape))]
@@ -139,17 +153,3 @@ def picard(field: Field, x_0: Batch, ts: Grid, iterations: int) -> list[Trajecto
             raise ValueError(f"iterate {k} left the finite numbers; end the grid earlier")
         iterates.append(Trajectory(ts, torch.cat([x_0[None], x_0 + way])))
     return iterates
-
-
-def _checked(x_0: Batch, ts: Grid) -> Grid:
-    """The grid in float64; `ValueError` unless it rises or falls throughout and `x_0` holds finite floats."""
-    check_finite(x_0=x_0)
-    ts = torch.as_tensor(ts, dtype=torch.float64)
-    check_tensors(ts=ts)
-    gaps = ts.diff() if ts.ndim == 1 else ts.new_empty(0)
-    if not len(gaps) or not gaps.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
-        raise ValueError(
-            "ts needs at least two finite times, shape (time,), that rise or fall throughout, but has shape "
-            f"{tuple(ts.shape)}: {ts.tolist()!s:.60}; try fl.time_grid(25)"
-        )
-    return ts

@@ -11,6 +11,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Batch = Tensor
@@ -79,6 +80,19 @@ def check_finite(**tensors: Any) -> None:
     for name, x in tensors.items():
         if not holds(x.isfinite()):
             raise ValueError(f"{name} must be finite, but holds {x[~x.isfinite()][0].item()}")
+
+
+def check_grid(ts: Any) -> Grid:
+    """The times in float64; `ValueError` unless they are at least two and rise or fall throughout."""
+    ts = torch.as_tensor(ts, dtype=torch.float64)
+    check_tensors(ts=ts)
+    gaps = ts.diff() if ts.ndim == 1 else ts.new_empty(0)
+    if not len(gaps) or not gaps.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
+        raise ValueError(
+            "ts needs at least two finite times, shape (time,), that rise or fall throughout, but has shape "
+            f"{tuple(ts.shape)}: {ts.tolist()!s:.60}; try fl.time_grid(25)"
+        )
+    return ts
 
 
 def check_count(name: str, number: Any, least: int = 1) -> int:

@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, DeadKernelError
 from nbformat import NotebookNode
-from slides import cut, mark
+from slides import mark, split_at_breaks
 
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.md"))
@@ -36,7 +36,7 @@ def read_source(source: Path) -> NotebookNode:
     if not (kernel := notebook.metadata.get("kernelspec")):
         raise BuildError(f"{source.name}: the header needs a kernelspec with the name python3")
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": LANGUAGE})
-    notebook.cells = cut(notebook.cells)
+    notebook.cells = split_at_breaks(notebook.cells)
     mark(notebook.cells)
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{source.name[:2]}-{index:03d}"

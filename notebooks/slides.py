@@ -1,4 +1,4 @@
-"""A lesson as a lecture: where its text is cut into cells, and which of them share a slide.
+"""A lesson as a lecture: where its text is split into cells, and which of them share a slide.
 
 The builder calls this on every source, so a source holds no word about slides. `slides.json` is the
 configuration of `jupyter nbconvert --to slides` that goes with it.
@@ -14,8 +14,8 @@ SHORT = 300  # characters: text that leaves room on its slide for the code below
 DRAWS = "fl.plots.show("
 
 
-def cut(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells, with text cut before headings, bold openings, a case by hand, and an answer to "Why?".
+def split_at_breaks(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells, with text split before headings, bold openings, a case by hand, and an answer to "Why?".
 
     Text that carries tags stays whole: a question and its numbered parts are one thing.
     """

@@ -27,6 +27,57 @@ def test_every_image_of_a_grid_stands_where_it_should(images):
         torch.testing.assert_close(torch.as_tensor(part.data), image.double())
 
 
+@pytest.fixture
+def named(images):
+    """Two rows of images with names; only the second row has titles."""
+    titles = ["", "", "", "x", "a wider one than its image"]
+    return plots.image_grid(images, titles, rows=["the first of two", 2], columns=3)
+
+
+def named_film(images):
+    film = Trajectory(torch.tensor([0.0, 1.0]), images.expand(2, 5, 1, 16, 16))
+    return plots.film_strip(film, rows=["a", "b", "of the last"], columns=2)
+
+
+def test_each_row_has_its_name_left_of_it_half_way_down_its_images(images, named):
+    tops = [
+        np.flatnonzero((named.images[0].get_array() == images[i, 0, 0, 0].item()).any(1))[0] for i in (0, 3)
+    ]
+    names = {text.get_text(): text for text in named.texts if text.get_ha() == "right"}
+    assert list(names) == ["the first of two", "2"]
+    for top, name in zip(tops, names.values()):
+        assert name.xy == (0, top + 7.5) and name.get_va() == "center"
+        assert name.get_window_extent().x1 < named.get_window_extent().x0
+    assert [text.xy[1] for text in named_film(images).texts[:3]] == [9.5, 27.5, 45.5]
+
+
+def test_a_row_without_titles_takes_no_room_for_them(images, named):
+    canvas = named.images[0].get_array()
+    assert canvas.shape == (2 + 16 + 8 + 16, 3 * 18)
+    torch.testing.assert_close(torch.as_tensor(canvas[2:18, 1:17].data), images[0, 0].double())
+    torch.testing.assert_close(torch.as_tensor(canvas[26:, 19:35].data), images[4, 0].double())
+    titles = {text.get_text(): text.get_position() for text in named.texts if text.get_ha() == "center"}
+    assert titles == {"x": (9, 24.8), "a wider one than its image": (27, 24.8)}
+
+
+def test_no_name_of_a_row_is_clipped_alone_or_beside_another_picture(images, named):
+    figure, axes = plots.row(2)
+    plots.image_grid(images, rows=["a long name that needs some room", "b"], columns=3, ax=axes[1])
+    figure.draw_without_rendering()
+    for ax in (named, axes[1], named_film(images)):
+        names = [text.get_window_extent() for text in ax.texts if text.get_ha() == "right"]
+        assert all(name.x0 >= 0 and name.y0 >= 0 for name in names)
+    left = axes[0].get_window_extent().x1
+    assert all(text.get_window_extent().x0 > left for text in axes[1].texts)
+
+
+def test_with_the_names_of_its_rows_a_pixel_is_still_a_whole_number_of_screen_pixels(images, named):
+    many = plots.image_grid(images.repeat(3, 1, 1, 1), rows=["a name"], columns=15)
+    for ax, width in ((named, 54), (many, 270)):
+        scale = ax.get_window_extent().width / width
+        assert scale == pytest.approx(round(scale), abs=1e-6) and ax.figure.bbox.width <= 1000
+
+
 def test_the_stills_of_a_film_strip_are_spread_evenly_over_time_and_not_over_the_states():
     ts = torch.linspace(0, 1, 26) ** 3
     ax = plots.film_strip(Trajectory(ts, torch.zeros(26, 1, 1, 16, 16)), frames=3)
@@ -39,8 +90,8 @@ def test_a_film_strip_runs_from_the_first_state_to_the_last(images):
     xs = torch.stack([images, images / 2, images / 4])
     canvas = plots.film_strip(Trajectory(torch.tensor([0.0, 0.5, 1.0]), xs), frames=3, columns=1)
     array = canvas.images[0].get_array()
-    torch.testing.assert_close(torch.as_tensor(array[1:17, 1:17].data), images[0, 0].double())
-    torch.testing.assert_close(torch.as_tensor(array[1:17, -17:-1].data), images[0, 0].double() / 4)
+    torch.testing.assert_close(torch.as_tensor(array[2:18, 1:17].data), images[0, 0].double())
+    torch.testing.assert_close(torch.as_tensor(array[2:18, -17:-1].data), images[0, 0].double() / 4)
     assert [text.get_text() for text in canvas.texts] == ["t = 0.00", "t = 0.50", "t = 1.00"]
 
 
@@ -68,6 +119,12 @@ def bad_calls():
     film = Trajectory(plane.ts, images.expand(2, 3, 1, 16, 16))
     return [
         (lambda: plots.image_grid(images, columns=0), "columns is 0"),
+        (lambda: plots.image_grid(images, rows=["a", "b"]), "row of images, 1, but has 2; columns= says"),
+        (
+            lambda: plots.image_grid(images, rows=["a"], columns=2),
+            "row of images, 2, but has 1; columns= says",
+        ),
+        (lambda: plots.film_strip(film, rows=["a", "b"], columns=1), "row of images, 3, but has 2"),
         (lambda: plots.film_strip(film, frames=1), "frames is 1"),
         (lambda: plots.film_strip(film, frames=2.5), "frames is 2.5"),
         (lambda: plots.signed_image(images[0]), "height, width"),

@@ -109,5 +109,5 @@ def test_a_long_text_pushes_its_code_to_the_next_slide():
 def test_text_with_tags_is_not_cut():
     text = "**Predict.** One.\n\n**Or** two?"
     plain, asked = new_markdown_cell(text), new_markdown_cell(text, metadata={"tags": ["predict"]})
-    assert [cell.source for cell in slides.cut([plain])] == text.split("\n\n")
-    assert [cell.source for cell in slides.cut([asked])] == [text]
+    assert [cell.source for cell in slides.split_at_breaks([plain])] == text.split("\n\n")
+    assert [cell.source for cell in slides.split_at_breaks([asked])] == [text]

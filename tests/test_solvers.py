@@ -7,7 +7,7 @@ import torch
 
 from flowlib.paths import check_times
 from flowlib.solvers import (
-    STEPS,
+    METHODS,
     Trajectory,
     euler_step,
     heun_step,
@@ -56,7 +56,7 @@ def recording(field):
 
 def test_the_methods_are_the_four_step_functions():
     steps = {"euler": euler_step, "midpoint": midpoint_step, "heun": heun_step, "rk4": rk4_step}
-    assert steps == STEPS
+    assert steps == METHODS
 
 
 @each_method
@@ -92,14 +92,14 @@ def test_one_step_of_a_field_of_time_alone_is_a_quadrature_rule(method):
         "rk4": {0.0: 1 / 6, 0.5: 4 / 6, 1.0: 1 / 6},
     }[method]
     rule = 1 + dt * sum(weight * math.exp(t + share * dt) for share, weight in weights.items())
-    step = STEPS[method](lambda x, t: t.exp()[:, None].expand_as(x), start, times, dt)
+    step = METHODS[method](lambda x, t: t.exp()[:, None].expand_as(x), start, times, dt)
     assert step.item() == pytest.approx(rule, abs=1e-14)
 
 
 @each_method
 def test_one_step_of_a_linear_field_is_the_taylor_sum_of_the_exponential(method):
     z, start = -0.7, torch.tensor([[2.0]], dtype=torch.float64)
-    step = STEPS[method](lambda x, t: z * x, start, torch.zeros(1, dtype=torch.float64), 1.0)
+    step = METHODS[method](lambda x, t: z * x, start, torch.zeros(1, dtype=torch.float64), 1.0)
     taylor = sum(z**k / math.factorial(k) for k in range(ORDERS[method] + 1))
     assert step.item() == pytest.approx(2 * taylor, abs=1e-14)
 
@@ -108,7 +108,7 @@ def test_one_step_of_a_linear_field_is_the_taylor_sum_of_the_exponential(method)
 def test_a_step_asks_the_field_at_the_times_of_its_formula(method):
     shares = {"euler": [0.0], "midpoint": [0.0, 0.5], "heun": [0.0, 1.0], "rk4": [0.0, 0.5, 0.5, 1.0]}[method]
     field, asked = recording(growth)
-    STEPS[method](field, STARTS, torch.full((3,), 0.3, dtype=torch.float64), 0.2)
+    METHODS[method](field, STARTS, torch.full((3,), 0.3, dtype=torch.float64), 0.2)
     expected = torch.tensor([0.3 + share * 0.2 for share in shares], dtype=torch.float64)
     assert torch.allclose(torch.stack(asked), expected[:, None].expand(-1, 3), rtol=0, atol=1e-15)
 
@@ -223,6 +223,22 @@ def test_a_trajectory_keeps_the_start_the_end_and_the_shape_of_images():
     assert torch.equal(trajectory.xs[0], images)
     assert torch.equal(trajectory.end, trajectory.xs[-1])
     assert torch.allclose(trajectory.end, images * 0.75**4, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("power", [1, 3])
+@pytest.mark.parametrize("ends", [(0, 1), (1, 0), (-2, 5)])
+@pytest.mark.parametrize("frames", [2, 5, 20])
+def test_the_stills_of_a_trajectory_are_the_nearest_to_evenly_spaced_times(frames, ends, power):
+    ts = time_grid(13, *map(float, ends), power=power)
+    wanted = [ends[0] + (ends[1] - ends[0]) * k / (frames - 1) for k in range(frames)]
+    nearest = {min(range(14), key=lambda k: abs(ts[k].item() - time)) for time in wanted}
+    assert Trajectory(ts, torch.zeros(14, 1)).stills(frames) == sorted(nearest)
+
+
+@pytest.mark.parametrize("frames", [1, 2.5, math.nan])
+def test_stills_are_at_least_two(frames):
+    with pytest.raises(ValueError, match=f"at least 2.*{frames}"):
+        Trajectory(time_grid(3), torch.zeros(4, 1)).stills(frames)
 
 
 def test_the_field_gets_one_time_per_point_in_the_dtype_of_the_points():

@@ -98,8 +98,8 @@ def check_function(
 
     Where these are rows of numbers `(n,)`, a function of plain numbers will do as well.
     `...` counts as not attempted; `right` and `mistakes` hold values, as in `check_answer`. Raises
-    `CheckFailed` for a wrong answer, for what is no function, and for a function that fails; a `NameError`
-    of the function as it is.
+    `CheckFailed` for a wrong answer, for anything but a function, and for a function that fails; a
+    `NameError` of the function as it is.
     """
     if answer is ...:
         return check_answer(name, answer, right)

@@ -12,7 +12,7 @@ from torch import Tensor
 from flowlib.lessons.checks import check_answer, check_function
 from flowlib.lessons.explorer import Explorer, choice, number, real
 from flowlib.plots import DATA, EXACT, MARK, NOISE, arrows, lattice, log_log
-from flowlib.solvers import STEPS, Trajectory, solve_ode, time_grid
+from flowlib.solvers import METHODS, Trajectory, solve_ode, time_grid
 from flowlib.types import Batch, Field, Times
 
 FINE = 50  # steps of RK4 that stand for the exact way
@@ -103,7 +103,7 @@ def solver_against_exact(field: Field, flow: Callable[[Batch, Times], Batch], x_
     counts = [1, 2, 4, 8, 16, 32, 64]
     errors = {
         method: (COST[method] * torch.tensor(counts), torch.stack([run(method, n)[1] for n in counts]))
-        for method in STEPS
+        for method in METHODS
     }
 
     def compute(method: str, steps: int):
@@ -129,7 +129,7 @@ def solver_against_exact(field: Field, flow: Callable[[Batch, Times], Batch], x_
         )
 
     return Explorer(
-        compute, draw, (9, 4.2), method=choice("method", list(STEPS)), steps=number("steps", 8, 1, 64)
+        compute, draw, (9, 4.2), method=choice("method", list(METHODS)), steps=number("steps", 8, 1, 64)
     )
 
 

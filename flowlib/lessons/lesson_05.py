@@ -16,7 +16,7 @@ from flowlib.solvers import solve_ode, time_grid
 from flowlib.types import Field
 
 LEFT, RIGHT = -4.0, 6.0  # the stretch of the line that is drawn
-TIMES = (0.0, 0.5, 1.0)  # when a field is drawn, from pale to full colour
+SHADES = {0.0: 0.35, 0.5: 0.6, 1.0: 1.0}  # the times at which a field is drawn, from pale to full colour
 FEW_TICKS = {"xticks": [-4, 0, 4], "yticks": [0, 2, 4]}  # each tick costs a millisecond
 BINS = torch.linspace(LEFT, RIGHT, 61).tolist()
 
@@ -135,10 +135,10 @@ def training_stages(
 
 
 def _lines(field: Field, density: Callable) -> list[tuple[float, Tensor, Tensor]]:
-    """For each of `TIMES`: the time, where the bell is, and the velocities there."""
+    """For each time of `SHADES`: the time, where the bell is, and the velocities there."""
     x = torch.linspace(LEFT, RIGHT, 101, dtype=torch.float64)[:, None]
     lines = []
-    for time in TIMES:
+    for time in SHADES:
         t = torch.full((len(x),), time, dtype=torch.float64)
         here = density(x, t)[:, 0] > 0.02 * density(x, t).max()
         lines.append((time, x[here], field(x, t)[here]))
@@ -146,8 +146,8 @@ def _lines(field: Field, density: Callable) -> list[tuple[float, Tensor, Tensor]
 
 
 def _draw_exact(lines: list[tuple[float, Tensor, Tensor]], ax: Axes) -> None:
-    for (time, x, velocity), strength in zip(lines, (0.35, 0.6, 1)):
-        ax.plot(x, velocity, color=EXACT, alpha=strength, label=f"u at t = {time:g}")
+    for time, x, velocity in lines:
+        ax.plot(x, velocity, color=EXACT, alpha=SHADES[time], label=f"u at t = {time:g}")
     ax.legend(loc="lower left", fontsize=10)
 
 

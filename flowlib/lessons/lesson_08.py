@@ -18,7 +18,7 @@ from flowlib.plots import DATA, EXACT, MARK, NOISE, diamonds, film_strip, image_
 from flowlib.solvers import Trajectory, solve_ode, time_grid
 
 LAST = 0.98  # where the exact field of a few points is followed to; at 1 it does not exist
-STEPS = 49  # so that a slider's step of 0.02 is one step of the grid
+SLIDER_STEPS = 49  # of 0.02 each, from 0 to `LAST`: so many of the grid, too
 
 
 def schedules(digits: Digits, paths: dict[str, AffinePath]) -> Explorer:
@@ -110,8 +110,8 @@ def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Expl
 
     @lru_cache
     def both(name: str) -> tuple[Trajectory, Tensor]:
-        path, grid = paths[name], time_grid(STEPS, end=LAST)
-        fine = time_grid(4 * STEPS, end=LAST)
+        path, grid = paths[name], time_grid(SLIDER_STEPS, end=LAST)
+        fine = time_grid(4 * SLIDER_STEPS, end=LAST)
         followed = solve_ode(marginal_field(data, path), start, fine, "rk4")
         x_1 = data[_ends(followed, data, path)]
         pairs = torch.stack([path.sample(start, x_1, t.expand(len(start)))[0] for t in grid])
@@ -119,7 +119,7 @@ def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Expl
 
     def compute(name: str, particle: int, t: float):
         trajectory, pairs = both(name)
-        k = round(t / LAST * STEPS)
+        k = round(t / LAST * SLIDER_STEPS)
         x, time = trajectory.xs[k, particle][None], trajectory.ts[k : k + 1]
         weights = posterior_weights(x, time, data, paths[name])[0]
         return name, t, k, trajectory.xs[:, particle], pairs[:, particle], weights
@@ -162,9 +162,6 @@ def _ends(trajectory: Trajectory, data: Tensor, path: AffinePath) -> Tensor:
 # The answers of the exercises
 
 
-FLOOR = 0.1  # the σ_min of exercise 2
-
-
 def velocity_on_the_line(answer: Any) -> None:
     """Exercise 1: (x_1 - x)/(1 - t) for x = 1, t = 3/4, x_1 = 4."""
     x, t, x_1 = 1.0, 0.75, 4.0
@@ -180,7 +177,7 @@ def velocity_on_the_line(answer: Any) -> None:
 def velocity_with_a_floor(answer: Any) -> None:
     """Exercise 2: a function of x, t, x_1, the conditional velocity of α_t = t, σ_t = 1 - 0.9 t."""
     x, t, x_1 = torch.tensor([[0.5, -1.0, 2.0], [0.1, 0.6, 0.95], [2.0, 1.0, -0.5]], dtype=torch.float64)
-    keep = 1 - FLOOR
+    keep = 0.9  # 1 - σ_min
     sigma, away = 1 - keep * t, x - t * x_1
     mistakes = {
         "this is the line that ends at σ = 0; here σ_1 is 0.1": (x_1 - x) / (1 - t),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -18,46 +17,56 @@ WIDEST = 1000  # screen pixels: what a notebook shows without scrolling
 
 
 def image_grid(
-    images: Tensor, titles: Sequence | None = None, columns: int = 8, ax: Axes | None = None
+    images: Tensor,
+    titles: Sequence | None = None,
+    *,
+    rows: Sequence | None = None,
+    columns: int = 8,
+    ax: Axes | None = None,
 ) -> Axes:
     """Images `(n, 1, 16, 16)` in [-1, 1], paper white and ink black, `columns` in a row.
 
-    `titles`: one short text per image, written above it. Values beyond [-1, 1] are clipped.
+    `titles`: one short text per image, written above it; a row whose titles are all "" takes no room for
+    them. `rows`: one name per row, written left of it. Values beyond [-1, 1] are clipped. Raises
+    `ValueError` for other shapes, and for another number of titles or of names.
     """
-    canvas, corners = _mosaic(images, columns, above=2 if titles is None else 8)
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(f"{len(images)} images need as many titles, but there are {len(titles)}")
-    ax = _draw_canvas(canvas, ax)
-    for (top, left), title in zip(corners, titles if titles is not None else []):
-        ax.text(left + images.shape[3] / 2, top - 1.2, str(title), ha="center", va="bottom", fontsize=11)
+    texts = [] if titles is None else [str(title) for title in titles]
+    canvas, corners = _mosaic(images, columns, texts)
+    if titles is not None and len(texts) != len(images):
+        raise ValueError(f"{len(images)} images need as many titles, but there are {len(texts)}")
+    ax = _draw_canvas(canvas, ax, _named(rows, corners, images.shape[2]))
+    for (top, left), text in zip(corners, texts):
+        if text:
+            ax.text(left + images.shape[3] / 2, top - 1.2, text, ha="center", va="bottom", fontsize=11)
     return ax
 
 
-def film_strip(trajectory: Trajectory, frames: int = 6, columns: int = 8, ax: Axes | None = None) -> Axes:
+def film_strip(
+    trajectory: Trajectory,
+    frames: int = 6,
+    *,
+    rows: Sequence | None = None,
+    columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
     """A trajectory of images as stills, time from left to right; each still shows all images of the batch.
 
-    `xs`: `(time, batch, 1, 16, 16)`. The stills are those nearest to evenly spaced times; fewer than
-    `frames` where there are fewer times.
+    `xs`: `(time, batch, 1, 16, 16)`; the stills are `trajectory.stills(frames)`, each with `columns` images
+    in a row. `rows`: one name per row, written left of the first still.
     """
-    frames = check_count("frames", frames, least=2)
     check_tensors(ts=trajectory.ts)
     check_tensors(xs=trajectory.xs)
     if not trajectory.ts.ndim == 1 <= len(trajectory.ts) == len(trajectory.xs):
         shapes = tuple(trajectory.ts.shape), tuple(trajectory.xs.shape)
         raise ValueError(f"a film strip needs ts (time,) and xs (time, batch, 1, 16, 16), but has {shapes}")
-    wanted = torch.linspace(trajectory.ts[0], trajectory.ts[-1], frames).to(trajectory.ts)
-    chosen = (trajectory.ts[:, None] - wanted).abs().argmin(0).unique().tolist()
-    frames = len(chosen)
-    stills = [_mosaic(trajectory.xs[k], columns, above=1)[0] for k in chosen]
+    chosen = trajectory.stills(frames)
+    stills, corners = zip(*(_mosaic(trajectory.xs[k], columns) for k in chosen))
     height, width = stills[0].shape
-    gap = 8
-    canvas = np.full((height, frames * (width + gap) - gap), np.nan)
-    lefts = [i * (width + gap) for i in range(frames)]
-    for left, still in zip(lefts, stills):
-        canvas[:, left : left + width] = still
-    ax = _draw_canvas(canvas, ax)
-    for left, k in zip(lefts, chosen):
-        ax.text(left + width / 2, -1.5, f"t = {trajectory.ts[k]:.2f}", ha="center", va="bottom")
+    gap = np.full((height, 8), np.nan)
+    canvas = np.hstack([part for still in stills for part in (still, gap)][:-1])
+    ax = _draw_canvas(canvas, ax, _named(rows, corners[0], trajectory.xs.shape[3]))
+    for i, k in enumerate(chosen):
+        ax.text(i * (width + 8) + width / 2, -1.5, f"t = {trajectory.ts[k]:.2f}", ha="center", va="bottom")
     return ax
 
 
@@ -102,8 +111,10 @@ def vector(image: Tensor, row: int | None = None, ax: Axes | None = None) -> Axe
     return ax
 
 
-def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Images on one canvas, NaN between them, `above` empty lines over each; and their top left corners."""
+def _mosaic(
+    images: Tensor, columns: int, titles: Sequence[str] = ()
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Images on one canvas, NaN between them and where titles go; and their top left corners."""
     check_tensors(images=images)
     if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(
@@ -111,21 +122,44 @@ def _mosaic(images: Tensor, columns: int, above: int) -> tuple[np.ndarray, list[
         )
     columns = min(check_count("columns", columns), len(images))
     height, width = images.shape[2:]
-    down, across = height + above, width + 2
-    canvas = np.full((-(-len(images) // columns) * down, columns * across), np.nan)
-    corners = [(down * (i // columns) + above, across * (i % columns) + 1) for i in range(len(images))]
+    corners, bottom = [], 0
+    for first in range(0, len(images), columns):
+        top = bottom + (8 if any(titles[first : first + columns]) else 2)
+        bottom = top + height
+        corners += [(top, (width + 2) * i + 1) for i in range(min(columns, len(images) - first))]
+    canvas = np.full((bottom, columns * (width + 2)), np.nan)
     for (top, left), image in zip(corners, as_array(images[:, 0])):
         canvas[top : top + height, left : left + width] = image
     return canvas, corners
 
 
-def _draw_canvas(canvas: np.ndarray, ax: Axes | None) -> Axes:
-    """Show a canvas so that, on a figure of its own, each pixel is a whole number of screen pixels wide."""
-    if ax is None:
-        height, width = canvas.shape
-        scale = max(1, min(5, WIDEST // width))
-        figure = plt.figure(figsize=(width * scale / 100, height * scale / 100), dpi=100)
-        ax = figure.add_axes((0, 0, 1, 1))
+def _named(names: Sequence | None, corners: list[tuple[int, int]], height: int) -> dict[float, str]:
+    """The names of rows by where they go, half-way down the images; `ValueError` for another number."""
+    tops = sorted({top for top, _ in corners})
+    if names is not None and len(names) != len(tops):
+        raise ValueError(
+            f"rows needs a name for each row of images, {len(tops)}, but has {len(names)}; columns= says how "
+            "many images go in a row"
+        )
+    return {top + (height - 1) / 2: str(name) for top, name in zip(tops, names if names is not None else [])}
+
+
+def _draw_canvas(canvas: np.ndarray, ax: Axes | None, names: dict[float, str]) -> Axes:
+    """Show a canvas, with names left of it at the heights that they stand for.
+
+    On a figure of its own, each pixel is a whole number of screen pixels wide, and the names have room.
+    """
+    alone = ax is None
+    ax = ax or plt.figure(dpi=100).add_axes((0, 0, 1, 1))
     ax.imshow(canvas, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.set_axis_off()
+    edge, aside = ax.get_yaxis_transform(), {"ha": "right", "va": "center", "fontsize": 11}
+    for y, name in names.items():
+        ax.annotate(name, (0, y), (-4, 0), edge, "offset points", **aside)
+    if alone:
+        height, width = canvas.shape
+        beside = max((math.ceil(text.get_window_extent().width) + 8 for text in ax.texts), default=0)
+        scale = max(1, min(5, (WIDEST - beside) // width))
+        ax.figure.set_size_inches((beside + width * scale) / 100, height * scale / 100)
+        ax.set_position((beside / (beside + width * scale), 0, width * scale / (beside + width * scale), 1))
     return ax

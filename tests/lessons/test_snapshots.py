@@ -67,7 +67,14 @@ def test_sixteen_noises_are_spread_over_the_classes_that_are_trained(training):
     assert Snapshots(Training(load_digits().only(3))).label.tolist() == [3] * 16
 
 
-def test_a_class_that_is_none_is_refused_at_once(training):
+def test_labels_in_turn_give_every_class_its_turn_whatever_the_count(training):
+    some = Training(load_digits().only(2, 5, 9))
+    assert snapshots.labels_in_turn(some, 7).tolist() == [2, 5, 9, 2, 5, 9, 2]
+    assert snapshots.labels_in_turn(some, 2).tolist() == [2, 5]
+    assert snapshots.labels_in_turn(training, 10).tolist() == list(range(10))
+
+
+def test_a_label_above_10_is_refused_at_once(training):
     with pytest.raises(ValueError, match="11"):
         Snapshots(training, torch.tensor([3, 11]))
 
