@@ -1,6 +1,6 @@
 """Three questions to generated digits: do they read as their label, vary like real ones, and are they new?
 
-The first two are put to the *judge*, a small frozen classifier of 16x16 digits that comes with flowlib.
+The first two are put to the *judge*, a small frozen classifier of 16×16 digits that comes with flowlib.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ SLACK = 1e-3  # how far a pixel may lie outside [-1, 1]
 
 
 class Judge(nn.Module):
-    """A frozen classifier of digits, images (n, 1, 16, 16) in [-1, 1] -> logits (n, 10).
+    """A frozen classifier of digits, images `(n, 1, 16, 16)` in [-1, 1] -> logits `(n, 10)`.
 
     It describes an image by 64 features, each with mean about 0 and variance about 1 over real digits, and
     reads the digit off these. It also carries the mean and covariance of the features of the 10,000 MNIST
@@ -47,12 +47,12 @@ class Judge(nn.Module):
         self.facts: dict[str, str] = {}
 
     def features(self, images: Batch) -> Tensor:
-        """The 64 numbers (n, 64) in which the judge describes each image (n, 1, 16, 16) in [-1, 1]."""
+        """The 64 numbers `(n, 64)` in which the judge describes each image `(n, 1, 16, 16)` in [-1, 1]."""
         _check_images(images)
         return self.body(images.to(self.head.weight))
 
     def forward(self, images: Batch) -> Tensor:
-        """Logits (n, 10); the largest is the digit that the judge reads."""
+        """Logits `(n, 10)`; the largest is the digit that the judge reads."""
         return self.head(self.features(images).relu())
 
 
@@ -74,10 +74,10 @@ def load_judge() -> Judge:
 
 
 def accuracy(images: Batch, labels: Tensor) -> float:
-    """Share of the images (n, 1, 16, 16) that the judge reads as their label (n,), between 0 and 1.
+    """Share of the images `(n, 1, 16, 16)` that the judge reads as their label `(n,)`, between 0 and 1.
 
     The judge errs too: `load_judge().facts["accuracy"]` is its accuracy on real test digits.
-    Raises ValueError for images outside [-1, 1] or labels that are not integers from 0 to 9, one per image.
+    Raises `ValueError` for images outside [-1, 1] or labels that are not integers from 0 to 9, one per image.
     """
     _check_images(images)
     _check_labels(labels, len(images))
@@ -86,9 +86,9 @@ def accuracy(images: Batch, labels: Tensor) -> float:
 
 
 def feature_statistics(images: Batch, judge: Judge | None = None) -> tuple[Tensor, Tensor]:
-    """Mean (64,) and covariance (64, 64), in float64, of the judge's features of the images (n, 1, 16, 16).
+    """Mean `(64,)` and covariance `(64, 64)`, in float64, of the judge's features of images `(n, 1, 16, 16)`.
 
-    The covariance is the unbiased one (divided by n - 1). Raises ValueError for fewer than 65 images, whose
+    The covariance is the unbiased one (divided by n - 1). Raises `ValueError` for fewer than 65 images, whose
     covariance in 64 dimensions is singular whatever they show.
     """
     _check_images(images)
@@ -104,10 +104,11 @@ def feature_statistics(images: Batch, judge: Judge | None = None) -> tuple[Tenso
 def frechet_distance(images: Batch, reference: Batch | None = None) -> float:
     """Distance between images and real digits, as two Gaussians in the judge's 64 features; 0 is best.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), with m and C of `feature_statistics`. The reference is the
+    ‖m1 - m2‖² + tr(C1 + C2 - 2 (C1 C2)^(1/2)), with m and C of `feature_statistics`. The reference is the
     10,000 MNIST test digits unless other images are given. The features are this judge's own, so the number
     compares with other numbers of this function, not with published FIDs; and it falls as the sample grows,
-    even when the images are perfect, so compare equal numbers of images. Raises ValueError for fewer than 65.
+    even when the images are perfect, so compare equal numbers of images. Raises `ValueError` for fewer than
+    65 images.
     Source: Heusel et al. 2017, arXiv:1706.08500, there with the features of Inception-v3.
     """
     if reference is None:
@@ -121,11 +122,11 @@ def frechet_distance(images: Batch, reference: Batch | None = None) -> float:
 def gaussian_frechet_distance(
     mean_1: Tensor, covariance_1: Tensor, mean_2: Tensor, covariance_2: Tensor
 ) -> float:
-    """Squared Fréchet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between two Gaussians.
+    """Squared Fréchet distance ‖m1 - m2‖² + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between two Gaussians.
 
-    Means (d,), covariances (d, d), computed in float64. C1 C2 is not symmetric, but has the eigenvalues of
-    C1^(1/2) C2 C1^(1/2), which is; the trace of the root is the sum of their square roots. Raises ValueError
-    for other shapes and numbers that are not finite.
+    Means `(d,)`, covariances `(d, d)`, computed in float64. C1 C2 is not symmetric, but has the eigenvalues
+    of C1^(1/2) C2 C1^(1/2), which is; the trace of the root is the sum of their square roots. Raises
+    `ValueError` for other shapes and numbers that are not finite.
     Source: Dowson & Landau 1982, J. Multivariate Analysis 12, 450-455.
     """
     check_finite(mean_1=mean_1, covariance_1=covariance_1, mean_2=mean_2, covariance_2=covariance_2)
@@ -143,11 +144,12 @@ def gaussian_frechet_distance(
 
 
 def nearest_neighbours(images: Batch, data: Batch, k: int = 1) -> tuple[Tensor, Tensor]:
-    """The k members of `data` (m, *dim) closest to each image (n, *dim): distances (n, k), indices (n, k).
+    """The distances and the indices, `(n, k)` both, of the k members of `data` nearest to each image.
 
-    Euclidean distance between the pixels, nearest first, exact. An image that is itself in `data` finds
-    itself at distance 0. Works in pieces of about 50 MB, so 60,000 digits are no trouble. Raises ValueError
-    for unequal shapes, NaN, or a k that is no whole number between 1 and m.
+    `images`: `(n, *dim)`, `data`: `(m, *dim)`. Euclidean distance between the pixels, nearest first, exact.
+    An image that is itself in `data` finds itself at distance 0. Works in pieces of about 50 MB, so 60,000
+    digits are no trouble. Raises `ValueError` for unequal shapes, NaN, or a k other than the whole numbers
+    from 1 to m.
     """
     for name, batch in (("images", images), ("data", data)):
         check_floats(**{name: batch})
@@ -169,13 +171,13 @@ def nearest_neighbours(images: Batch, data: Batch, k: int = 1) -> tuple[Tensor, 
 
 @torch.no_grad()
 def _nearest(points: Tensor, data: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Rank by |y|^2 - 2 x.y in float64, piece by piece of the data y; then measure |x - y| of the best k."""
+    """Rank by ‖y‖² - 2 x·y in float64, piece by piece of the data y; then measure ‖x - y‖ of the best k."""
     points = points.double()  # (n, d)
     ranks = torch.empty(len(points), 0, dtype=torch.float64)
     indices = torch.empty(len(points), 0, dtype=torch.int64)
     for start in range(0, len(data), 1024):
         piece = data[start : start + 1024].double()
-        squared = torch.addmm(piece.square().sum(dim=1), points, piece.T, alpha=-2)  # (n, 1024), up to |x|^2
+        squared = torch.addmm(piece.square().sum(dim=1), points, piece.T, alpha=-2)  # (n, 1024), up to ‖x‖²
         here, which = squared.topk(min(k, len(piece)), largest=False)
         ranks, order = torch.cat([ranks, here], dim=1).topk(min(k, start + len(piece)), largest=False)
         indices = torch.cat([indices, which + start], dim=1).gather(1, order)

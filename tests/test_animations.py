@@ -216,7 +216,7 @@ def test_64_digits_and_60_states_fit_in_half_a_megabyte():
         (lambda ts, xs: (ts, xs.index_fill(0, torch.tensor([5]), torch.inf)), "finite numbers.*at t = 1"),
     ],
 )
-def test_a_trajectory_that_is_none_is_refused_with_a_reason(change, message):
+def test_other_shapes_times_and_numbers_are_refused_with_a_reason(change, message):
     trajectory = blend()
     with pytest.raises(ValueError, match=message):
         trajectory_player(Trajectory(*change(trajectory.ts, trajectory.xs)))

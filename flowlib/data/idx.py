@@ -26,7 +26,7 @@ def read_idx(payload: bytes) -> np.ndarray:
 def unpack(stream: BinaryIO, size: int, sha256: str) -> bytes:
     """The contents of a gzip file, which must be `size` bytes with this SHA-256; unpacks no more than that.
 
-    Raises ValueError, with what was expected and what came.
+    Raises `ValueError`, with what was expected and what came.
     """
     head = stream.read(64)
     stream.seek(0)

@@ -22,8 +22,8 @@ def area_average(images: np.ndarray) -> np.ndarray:
     All in integers (a sum is at most 49 * 255 = 12,495; as 49 is odd, nothing lies halfway between two),
     hence the same to the bit on every machine.
 
-    images: uint8 (n, 28, 28), 0 to 255. Returns uint8 (n, 16, 16), 0 to 255.
-    Raises ValueError for another shape or dtype.
+    images: uint8 `(n, 28, 28)`, 0 to 255. Returns uint8 `(n, 16, 16)`, 0 to 255.
+    Raises `ValueError` for another shape or dtype.
     """
     images = np.asarray(images)
     if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:

@@ -8,7 +8,7 @@ from flowlib.types import check_count
 
 
 def five_points() -> torch.Tensor:
-    """Five points, like those of a tilted die, for reckoning by hand. float32 (5, 2).
+    """Five points, like those of a tilted die, for reckoning by hand. float32 `(5, 2)`.
 
     Their mean is exactly 0 and their covariance (divided by 5) exactly I.
     """
@@ -16,7 +16,7 @@ def five_points() -> torch.Tensor:
 
 
 def eight_gaussians(n: int, generator: torch.Generator | None = None) -> torch.Tensor:
-    """Draw n points from eight equal Gaussians of standard deviation 0.1, on a circle. float32 (n, 2).
+    """Draw n points from eight equal Gaussians of standard deviation 0.1, on a circle. float32 `(n, 2)`.
 
     The radius sqrt(2 (1 - 0.1²)) = 1.41 makes the variance of each coordinate exactly 1.
     """
@@ -29,7 +29,7 @@ def eight_gaussians(n: int, generator: torch.Generator | None = None) -> torch.T
 
 
 def two_moons(n: int, generator: torch.Generator | None = None) -> torch.Tensor:
-    """Draw n points from two interleaved half circles with a little noise. float32 (n, 2).
+    """Draw n points from two interleaved half circles with a little noise. float32 `(n, 2)`.
 
     Before scaling the upper moon is (cos a, sin a) and the lower one (1 - cos a, 1/2 - sin a), a ~ U(0, π).
     The scale 1.41 makes the mean of the two coordinates' variances 1 (the moons are wider than high).

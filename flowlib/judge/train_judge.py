@@ -2,7 +2,7 @@
 
     python flowlib/judge/train_judge.py --folder FOLDER_WITH_MNIST
 
-Trains on the 60,000 digits of MNIST's training split at 16x16, then looks at the 10,000 test digits once: for
+Trains on the 60,000 digits of MNIST's training split at 16×16, then looks at the 10,000 test digits once: for
 the accuracy and the reference statistics that are stored with the weights. A quarter of an hour on one core.
 """
 
@@ -23,7 +23,7 @@ BATCH, LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING, AVERAGING = 128, 4e-3, 0.02
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn, stretch, shear, shift and bend each image (n, 1, 16, 16) a little, as a hand would."""
+    """Turn, stretch, shear, shift and bend each image `(n, 1, 16, 16)` a little, as a hand would."""
     n = len(images)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

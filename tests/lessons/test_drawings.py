@@ -1,16 +1,13 @@
+"""Drawings as images, and the canvas they come from."""
+
 import sys
 
 import pytest
-import torch
 
 from flowlib.lessons import explorer, lesson_01
 from flowlib.lessons.drawings import READY_MADE, image_of
 
 HOUSE = READY_MADE["a house"]
-
-
-def noise(seed):
-    return torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
 
 
 def test_digit_16_r_plus_c_of_a_drawing_is_the_pixel_in_row_r_and_column_c():
@@ -25,13 +22,13 @@ BAD = ["", "0" * 255, "0" * 257, "g" + "0" * 255, "0" * 255 + "\n", "٣" * 256, 
 
 
 @pytest.mark.parametrize("drawing", BAD, ids=ascii)
-def test_what_is_no_drawing_is_refused_with_a_reason(drawing):
+def test_anything_but_256_hexadecimal_digits_is_refused_with_a_reason(drawing):
     with pytest.raises(ValueError, match=r"256 hexadecimal digits.*READY_MADE"):
         image_of(drawing)
 
 
 @pytest.mark.parametrize("drawing", ["0" * 255, "x" * 256])
-def test_a_canvas_refuses_what_is_no_drawing_and_keeps_what_it_has(drawing):
+def test_a_canvas_refuses_other_values_and_keeps_its_own(drawing):
     canvas = explorer.drawing("drawing")
     with pytest.raises(ValueError, match="256 hexadecimal digits"):
         canvas.value = drawing

@@ -1,3 +1,5 @@
+"""Lesson 02: what its explorers say, and how its exercises answer."""
+
 import re
 
 import numpy as np
@@ -7,24 +9,18 @@ from flowlib.gaussians import NO_CLASS, ClassGaussians
 from flowlib.lessons import lesson_02
 
 
-def test_blend_follows_its_controls_and_its_words_are_the_density_of_what_is_shown(move, digits):
+def test_the_words_of_blend_are_the_density_of_what_is_shown(move, digits):
     gaussians = ClassGaussians().double()
     gaussians.fit(digits)
     real = digits.images[:60]
     explorer = lesson_02.blend(
         real, {"blank": -torch.ones_like(real), "black": torch.ones_like(real)}, gaussians
     )
-    explorer.controls["share"].value = 0.5
-    move.every(explorer)
     explorer.controls["other"].value, explorer.controls["image"].value = "blank", 7
     explorer.controls["share"].value = 0.25
     half = 0.75 * real[7:8] - 0.25
     expected = gaussians.log_density(half, torch.tensor([NO_CLASS])).item()
     assert f"log-density {expected:.0f}," in move.alt(explorer)
-
-
-def test_finite_sample_follows_its_controls(move, digits):
-    move.every(lesson_02.finite_sample(digits))
 
 
 def test_the_errors_of_finite_samples_are_as_large_as_expected(move, digits):

@@ -1,3 +1,5 @@
+"""Lesson 04: what its explorers say, and how its exercises answer."""
+
 import math
 import re
 
@@ -8,18 +10,6 @@ import torch
 from flowlib.lessons import lesson_04
 from flowlib.lessons.checks import CheckFailed
 from flowlib.lessons.lesson_04 import ITERATED, LABORATORY, NEIGHBOURS
-
-
-def test_existence_lab_follows_its_controls(move):
-    move.every(lesson_04.existence_lab())
-
-
-def test_picard_iteration_follows_its_controls(move):
-    move.every(lesson_04.picard_iteration())
-
-
-def test_nearby_starts_follows_its_controls(move):
-    move.every(lesson_04.nearby_starts())
 
 
 @pytest.mark.parametrize("name", list(LABORATORY))

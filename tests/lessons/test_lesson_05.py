@@ -1,3 +1,5 @@
+"""Lesson 05: what its explorers say, and how its exercises answer."""
+
 import math
 
 import numpy as np
@@ -40,24 +42,21 @@ def stages():
     return explorer
 
 
-def test_moving_bell_follows_its_controls_and_says_where_the_bell_is(move):
+def test_moving_bell_says_where_the_bell_is(move):
     explorer = lesson_05.moving_bell(density, field)
-    move.every(explorer)
     explorer.controls["t"].value, explorer.controls["m"].value, explorer.controls["s"].value = 0.5, -1, 2
     assert "mean -0.50 and spread 1.50" in move.alt(explorer)
     assert "left of its mean the velocity is -2.00, one to the right 0.00" in move.alt(explorer)
 
 
-def test_be_the_network_follows_its_controls_and_measures_the_readers_line(move):
+def test_be_the_network_measures_the_readers_line(move):
     explorer = lesson_05.be_the_network(field, density, loss_at_times, STARTS)
-    move.every(explorer)
     explorer.controls["a"].value, explorer.controls["b"].value = 1, 0
     assert "L_FM 1.2" in move.alt(explorer)  # (1 - m)² + (s - 1)² = 5/4, less what the quantiles leave out
     assert "mean 1.00" in move.alt(explorer)
 
 
-def test_training_stages_follows_its_controls_and_names_the_stage(move, stages):
-    move.every(stages)
+def test_training_stages_names_the_stage(move, stages):
     stages.controls["stage"].value = 2
     assert "After 10 steps L_FM is 1." in move.alt(stages)
 

@@ -1,9 +1,10 @@
+"""Lesson 06: what its explorers say, and how its exercises answer."""
+
 import math
 
 import pytest
 import torch
 
-from flowlib.data import five_points
 from flowlib.fields import posterior_weights
 from flowlib.lessons import lesson_06
 from flowlib.lessons.drawings import READY_MADE, image_of
@@ -13,29 +14,13 @@ from flowlib.paths import LinearPath
 HOUSE = READY_MADE["a house"]
 
 
-def noise(seed):
-    return torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
-
-
-def test_pulls_at_a_place_follows_its_controls(move):
-    move.every(lesson_06.pulls_at_a_place(five_points().double()))
-
-
-def test_pulls_on_a_digit_follows_its_controls(move, digits):
-    move.every(lesson_06.pulls_on_a_digit(digits))
-
-
-def test_pulls_on_a_digit_shows_the_posterior_weights(move, digits):
+def test_pulls_on_a_digit_shows_the_posterior_weights(move, digits, noise):
     explorer = lesson_06.pulls_on_a_digit(digits)
-    explorer.controls["digit"].value, explorer.controls["t"].value, explorer.controls["n"].value = (
-        7,
-        0.36,
-        800,
-    )
+    for name, value in {"digit": 7, "t": 0.36, "n": 800}.items():
+        explorer.controls[name].value = value
     data = digits.images.double()
-    z = torch.randn(256, generator=torch.Generator().manual_seed(0)).double().view(1, 1, 16, 16)
     t = torch.tensor([0.36]).double()
-    weights = posterior_weights(0.36 * data[7:8] + 0.64 * z, t, data[:800], LinearPath())
+    weights = posterior_weights(0.36 * data[7:8] + 0.64 * noise(0), t, data[:800], LinearPath())
     words = move.alt(explorer)
     assert f"{effective_number(weights).item():,.1f} of 800" in words
     for weight in weights[0].topk(8).values:
@@ -45,6 +30,19 @@ def test_pulls_on_a_digit_shows_the_posterior_weights(move, digits):
 def test_effective_number_counts_equal_weights():
     weights = torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0, 0], [1, 0, 0, 0]])
     assert effective_number(weights).tolist() == pytest.approx([4, 2, 1])
+
+
+def test_pulls_on_a_drawing_shows_the_weights_of_bayes_rule(move, digits, noise):
+    few = digits.only(0, 3)
+    explorer = lesson_06.pulls_on_a_drawing(few)
+    controls = explorer.controls
+    controls["drawing"].value, controls["noise"].value, controls["t"].value = HOUSE, 5, 0.2
+    x_t = 0.2 * image_of(HOUSE).double() + 0.8 * noise(5).double()
+    heights = [torch.distributions.Normal(0.2 * a, 0.8).log_prob(x_t).sum() for a in few.images.double()]
+    weights = torch.stack(heights).softmax(0)
+    words = move.alt(explorer)
+    assert f"{effective_number(weights[None]).item():,.1f} of 1,000" in words
+    assert f"weights {', '.join(f'{w:.1%}' for w in weights.topk(8).values)}." in words
 
 
 def test_velocity_to_one_point(try_exercise):
@@ -106,20 +104,3 @@ def test_field_of_a_widening_cloud(try_exercise):
         lambda x, t: x / t.item(): "it stops",
     }
     try_exercise(lesson_06.field_of_a_widening_cloud, [lambda x, t: x / (1 + t[:, None])], wrong)
-
-
-def test_pulls_on_a_drawing_follows_its_controls(move, digits):
-    move.every(lesson_06.pulls_on_a_drawing(digits))
-
-
-def test_pulls_on_a_drawing_shows_the_weights_of_bayes_rule(move, digits):
-    few = digits.only(0, 3)
-    explorer = lesson_06.pulls_on_a_drawing(few)
-    controls = explorer.controls
-    controls["drawing"].value, controls["noise"].value, controls["t"].value = HOUSE, 5, 0.2
-    x_t = 0.2 * image_of(HOUSE).double() + 0.8 * noise(5).double()
-    heights = [torch.distributions.Normal(0.2 * a, 0.8).log_prob(x_t).sum() for a in few.images.double()]
-    weights = torch.stack(heights).softmax(0)
-    words = move.alt(explorer)
-    assert f"{effective_number(weights[None]).item():,.1f} of 1,000" in words
-    assert f"weights {', '.join(f'{w:.1%}' for w in weights.topk(8).values)}." in words
