@@ -40,6 +40,8 @@ from flowlib.solvers import (
 )
 from flowlib.training import Progress, Training
 
+__version__ = "0.1.0"
+
 _LATER = ("animations", "plots")
 
 

@@ -2,7 +2,8 @@
 
 python notebooks/links.py                        print a table in Markdown: Binder, and Colab for GitHub
 python notebooks/links.py --hub https://hub.org  nbgitpuller links to a JupyterHub as well
-python notebooks/links.py --write                put the table between its two marks in README.md
+python notebooks/links.py --write                put the table into README.md, and the repository's address
+                                                 into pyproject.toml and CITATION.cff, between marks
 """
 
 import argparse
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 HOSTS = {"github.com": "gh", "gitlab.com": "gl"}  # the two that Binder knows by a short name
 REMOTE = re.compile(r"(?:(?:https?|ssh|git)://(?:[^@/]+@)?|[^@/:]+@)([^/:]+)(?::\d+)?[:/]+(.+?)(?:\.git)?/*")
-MARKS = re.compile(r"(?<=<!-- links -->\n).*?(?=<!-- /links -->)", re.DOTALL)
+MARKS = re.compile(r"(?sm)(?<=^<!-- links -->\n).*?(?=^<!-- /links)|(?<=^# links\n).*?(?=^# /links)")
 
 
 class LinkError(Exception):
@@ -99,6 +100,17 @@ def markdown(repository: Repository, notebooks: list[str], hub: str | None = Non
     return "\n".join(lines) + "\n"
 
 
+def written(repository: Repository, notebooks: list[str], hub: str | None = None) -> dict[str, str]:
+    """What belongs between the marks of each file."""
+    page = repository.page
+    changes = f"{page}/{'-/' * (repository.host == 'gitlab.com')}blob/{repository.branch}/CHANGELOG.md"
+    return {
+        "README.md": markdown(repository, notebooks, hub),
+        "pyproject.toml": f'Repository = "{page}"\nChangelog = "{changes}"\n',
+        "CITATION.cff": f"repository-code: {page}\n",
+    }
+
+
 def git(*arguments: str) -> str:
     """What git answers in this repository; an empty string where it fails."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
@@ -110,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make links that open each lesson with one click.")
     parser.add_argument("--hub", metavar="URL", help="address of a JupyterHub that has nbgitpuller")
     parser.add_argument("--branch", default=git("branch", "--show-current"), help="default: the current one")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put them into the project's files")
     options = parser.parse_args()
     remote = git("remote", "get-url", "origin")
     if not remote:
@@ -121,12 +133,12 @@ def main() -> None:
         raise LinkError("links need a branch, and none is checked out: add --branch main")
     repository = Repository.from_remote(remote, options.branch)
     notebooks = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").glob("*.ipynb"))
-    table = markdown(repository, notebooks, options.hub)
-    if options.write:
-        readme = ROOT / "README.md"
-        readme.write_text(MARKS.sub(lambda _: table, readme.read_text("utf-8")), "utf-8")
-    else:
-        print(table, end="")
+    if not options.write:
+        print(markdown(repository, notebooks, options.hub), end="")
+        return
+    for name, lines in written(repository, notebooks, options.hub).items():
+        path = ROOT / name
+        path.write_text(MARKS.sub(lambda _, lines=lines: lines, path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

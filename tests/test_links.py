@@ -1,12 +1,16 @@
 """Links made from a remote: each must lead to this repository, this branch and this notebook."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import links
 import pytest
+import yaml
 
 LESSON = "notebooks/01_what.ipynb"
 REMOTES = [
@@ -129,15 +133,43 @@ def test_the_command_prints_links_of_the_remote_and_the_branch(clone, capsys):
     assert capsys.readouterr().out == expected
 
 
-def test_writing_twice_replaces_the_table_and_nothing_else(clone, monkeypatch):
+MARKED = {
+    "README.md": "# Flow\n\n<!-- links -->\n{}<!-- /links -->\n\nThe end: \\1\n",
+    "pyproject.toml": "[project.urls] # by links.py\n# links\n{}# /links\n\n[tool]\n",
+    "CITATION.cff": "type: software\n# links\n{}# /links\n",
+}
+
+
+def test_writing_twice_replaces_what_stands_between_the_marks_and_nothing_else(clone, monkeypatch):
     subprocess.run(["git", "remote", "add", "origin", "https://github.com/ann/flow"], cwd=clone, check=True)
-    readme = clone / "README.md"
-    readme.write_text("# Flow\n\n<!-- links -->\nold\n<!-- /links -->\n\nThe end: \\1\n", "utf-8")
+    for name, text in MARKED.items():
+        (clone / name).write_text(text.format("old\n"), "utf-8")
     monkeypatch.setattr(sys, "argv", ["links.py", "--write"])
     links.main()
     links.main()
-    table = links.markdown(links.Repository("github.com", "ann/flow", "spring"), [LESSON])
-    assert readme.read_text("utf-8") == f"# Flow\n\n<!-- links -->\n{table}<!-- /links -->\n\nThe end: \\1\n"
+    expected = links.written(links.Repository("github.com", "ann/flow", "spring"), [LESSON])
+    assert {name: (clone / name).read_text("utf-8") for name in MARKED} == {
+        name: text.format(expected[name]) for name, text in MARKED.items()
+    }
+
+
+@pytest.mark.parametrize("remote", ["git@github.com:ann/flow.git", "https://gitlab.com/uni/ml/flow"])
+def test_the_metadata_of_the_package_and_the_citation_then_name_the_repository(clone, monkeypatch, remote):
+    for name in MARKED:
+        shutil.copy(Path(links.__file__).parents[1] / name, clone / name)
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=clone, check=True)
+    monkeypatch.setattr(sys, "argv", ["links.py", "--write"])
+    links.main()
+    page = links.Repository.from_remote(remote, "spring").page
+    urls = tomllib.loads((clone / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    assert urls["Repository"] == page
+    assert re.fullmatch(rf"{page}/(-/)?blob/spring/CHANGELOG\.md", urls["Changelog"])
+    assert yaml.safe_load((clone / "CITATION.cff").read_text("utf-8"))["repository-code"] == page
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_each_file_has_one_place_for_links(name):
+    assert len(links.MARKS.findall((links.ROOT / name).read_text("utf-8"))) == 1
 
 
 def test_the_table_in_the_readme_leads_to_lessons_that_are_there():
