@@ -1,30 +1,17 @@
 """The networks that flowlib's is measured against: (x, t, label) -> velocity, without a head start.
 
 x is `(batch, 1, 16, 16)`, t and label are `(batch,)`, a label is 0 to 9. Each is a small member of a
-well-known family, and every one but torchcfm's takes time and class as scale and shift after its norms
-(Perez et al. 2017, arXiv:1709.07871).
+well-known family, and every one but torchcfm's takes time and class, embedded as flowlib does it, as scale
+and shift after its norms (Perez et al. 2017, arXiv:1709.07871).
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CONTEXT = 128  # numbers that say which time and which class
+from flowlib.models import TimeLabelEmbedding, zero
 
-
-class Context(nn.Module):
-    """Time and class as one vector: sines and cosines of t through two layers, plus a vector a class."""
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("frequencies", torch.logspace(0, 2, 16))
-        self.time = nn.Sequential(nn.Linear(32, CONTEXT), nn.SiLU(), nn.Linear(CONTEXT, CONTEXT))
-        self.label = nn.Embedding(10, CONTEXT)
-
-    def forward(self, t: Tensor, label: Tensor) -> Tensor:
-        """`(batch,)` and `(batch,)` -> `(batch, CONTEXT)`."""
-        waves = t[:, None] * self.frequencies
-        return F.silu(self.time(torch.cat([waves.sin(), waves.cos()], dim=1)) + self.label(label))
+CONTEXT, LABELS = 128, 10  # numbers that say which time and which class; classes
 
 
 class ConvNet(nn.Module):
@@ -32,25 +19,27 @@ class ConvNet(nn.Module):
 
     def __init__(self, fine: int = 48, coarse: int = 96):
         super().__init__()
-        self.context = Context()
-        self.enter = nn.Conv2d(4, fine, 3, padding=1)
-        self.before = ConvBlock(fine)
+        self.embedding = TimeLabelEmbedding(CONTEXT, LABELS)
+        self.conv_in = nn.Conv2d(4, fine, 3, padding=1)
+        self.down_block = ConvBlock(fine)
         self.down = nn.Conv2d(fine, coarse, 3, stride=2, padding=1)
         self.middle = nn.ModuleList([ConvBlock(coarse), ConvBlock(coarse)])
         self.up = nn.ConvTranspose2d(coarse, fine, 2, stride=2)
-        self.after = ConvBlock(fine)
+        self.up_block = ConvBlock(fine)
         self.norm = nn.GroupNorm(8, fine)
-        self.leave = zero(nn.Conv2d(fine, 4, 3, padding=1))
+        self.conv_out = zero(nn.Conv2d(fine, 4, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """The velocity, like x."""
-        context = self.context(t, label)
-        h = self.before(self.enter(F.pixel_unshuffle(x, 2)), context)  # (batch, fine, 8, 8)
-        g = self.down(h)  # (batch, coarse, 4, 4)
+        context = self.embedding(t, label)
+        h = self.conv_in(F.pixel_unshuffle(x, 2))
+        h = skip = self.down_block(h, context)  # (batch, fine, 8, 8)
+        h = self.down(h)  # (batch, coarse, 4, 4)
         for block in self.middle:
-            g = block(g, context)
-        h = self.after(h + self.up(g), context)
-        return F.pixel_shuffle(self.leave(F.silu(self.norm(h))), 2)
+            h = block(h, context)
+        h = self.up_block(skip + self.up(h), context)  # (batch, fine, 8, 8)
+        h = self.conv_out(F.silu(self.norm(h)))
+        return F.pixel_shuffle(h, 2)
 
 
 class ConvBlock(nn.Module):
@@ -75,19 +64,19 @@ class ResidualMLP(nn.Module):
 
     def __init__(self, width: int = 512, depth: int = 4):
         super().__init__()
-        self.context = Context()
-        self.enter = nn.Linear(256, width)
+        self.embedding = TimeLabelEmbedding(CONTEXT, LABELS)
+        self.linear_in = nn.Linear(256, width)
         self.blocks = nn.ModuleList([MLPBlock(width) for _ in range(depth)])
         self.norm = nn.LayerNorm(width)
-        self.leave = zero(nn.Linear(width, 256))
+        self.linear_out = zero(nn.Linear(width, 256))
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """The velocity, like x."""
-        context = self.context(t, label)
-        h = self.enter(x.flatten(1))
+        context = self.embedding(t, label)
+        h = self.linear_in(x.flatten(1))
         for block in self.blocks:
             h = block(h, context)
-        return self.leave(self.norm(h)).view_as(x)
+        return self.linear_out(self.norm(h)).view_as(x)
 
 
 class MLPBlock(nn.Module):
@@ -110,21 +99,21 @@ class Transformer(nn.Module):
 
     def __init__(self, width: int = 128, depth: int = 4, heads: int = 4):
         super().__init__()
-        self.context = Context()
-        self.enter = nn.Linear(16, width)
-        self.place = nn.Parameter(0.02 * torch.randn(16, width))
+        self.embedding = TimeLabelEmbedding(CONTEXT, LABELS)
+        self.linear_in = nn.Linear(16, width)
+        self.position_embedding = nn.Parameter(0.02 * torch.randn(16, width))
         self.blocks = nn.ModuleList([TransformerBlock(width, heads) for _ in range(depth)])
         self.norm = nn.LayerNorm(width)
-        self.leave = zero(nn.Linear(width, 16))
+        self.linear_out = zero(nn.Linear(width, 16))
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """The velocity, like x."""
-        context = self.context(t, label)
+        context = self.embedding(t, label)
         patches = F.pixel_unshuffle(x, 4).flatten(2).mT  # (batch, 16 patches, 16 pixels)
-        h = self.enter(patches) + self.place
+        h = self.linear_in(patches) + self.position_embedding
         for block in self.blocks:
             h = block(h, context)
-        return F.pixel_shuffle(self.leave(self.norm(h)).mT.unflatten(2, (4, 4)), 4)
+        return F.pixel_shuffle(self.linear_out(self.norm(h)).mT.unflatten(2, (4, 4)), 4)
 
 
 class TransformerBlock(nn.Module):
@@ -135,18 +124,18 @@ class TransformerBlock(nn.Module):
         self.heads = heads
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.film = zero(nn.Linear(CONTEXT, 6 * width))
-        self.ask, self.answer = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.query_key_value, self.attention_out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.expand, self.project = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """`(batch, patches, width)`, like x."""
         scale_1, shift_1, gate_1, scale_2, shift_2, gate_2 = self.film(context)[:, None].chunk(6, dim=2)
-        asked = self.ask(self.norm(x) * (1 + scale_1) + shift_1).chunk(3, dim=2)
-        query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in asked)
-        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
-        x = x + gate_1 * self.answer(seen)
-        h = self.widen(self.norm(x) * (1 + scale_2) + shift_2)
-        return x + gate_2 * self.narrow(F.gelu(h))
+        parts = self.query_key_value(self.norm(x) * (1 + scale_1) + shift_1).chunk(3, dim=2)
+        query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)
+        attention = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        x = x + gate_1 * self.attention_out(attention)
+        h = self.expand(self.norm(x) * (1 + scale_2) + shift_2)
+        return x + gate_2 * self.project(F.gelu(h))
 
 
 class TorchCFMUNet(nn.Module):
@@ -164,10 +153,3 @@ class TorchCFMUNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, label: Tensor) -> Tensor:
         """The velocity, like x."""
         return self.net(t, x, y=label)
-
-
-def zero(layer: nn.Module) -> nn.Module:
-    """The layer, with all its weights at zero, so that a block begins as the identity."""
-    for weight in layer.parameters():
-        nn.init.zeros_(weight)
-    return layer

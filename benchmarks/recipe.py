@@ -9,10 +9,11 @@ from muon import Muon
 from torch import nn
 
 import flowlib as fl
-from flowlib.training import LOSS_SPAN, average_in, share_of_peak
+from flowlib.training import learning_rate_factor, running_mean, update_average
 
 BATCH = 128
-OUTER = ("enter", "leave", "place", "label")  # layers that meet pixels or classes: AdamW's, never Muon's
+# layers that meet pixels or classes: AdamW's, never Muon's
+OUTER = ("conv_in", "conv_out", "linear_in", "linear_out", "position_embedding", "label_embedding")
 
 
 class PeerTraining:
@@ -64,12 +65,11 @@ class PeerTraining:
         loss = fl.cfm_loss(lambda x, t: self.network(x, t, label), x_0, x_1, t)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-            optimizer.param_groups[0]["lr"] = self.rate * share_of_peak(used)
+            optimizer.param_groups[0]["lr"] = self.rate * learning_rate_factor(used)
         loss.backward()
         for optimizer in self.optimizers:
             optimizer.step()
 
         self.step += 1
-        average_in(self.model, self.network, self.step)
-        value = loss.item()
-        self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
+        update_average(self.model, self.network, self.step)
+        self.loss = running_mean(self.loss, loss.item(), self.step)

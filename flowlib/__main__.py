@@ -16,10 +16,11 @@ from tqdm import tqdm
 from flowlib.checkpoints import save_model
 from flowlib.data import load_digits
 from flowlib.files import write_atomically
+from flowlib.interrupts import defer_interrupt
 from flowlib.metrics import FEATURES, accuracy, frechet_distance
 from flowlib.models import generate
 from flowlib.parallel import join, leave
-from flowlib.training import BATCH, Training, uninterrupted
+from flowlib.training import BATCH, Training
 
 SHOWN = 64  # digits in the player
 SPACING = 4  # step k of n ends at the time (k / n)⁴: small steps first gave the best digits
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     print(f"Learning from {len(digits):,} digits for {total:g} {unit} on {device}. Ctrl-C stops early.")
     try:
-        with uninterrupted() as stop:  # Ctrl-C ends the training, but waits until the model is written
+        with defer_interrupt() as stop:  # Ctrl-C ends the training, but waits until the model is written
             try:
                 _train(training, options, stop)
             finally:

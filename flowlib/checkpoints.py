@@ -18,7 +18,7 @@ from flowlib.data import Digits
 from flowlib.files import write_atomically
 from flowlib.models import VelocityNet
 from flowlib.paths import LinearPath, TrigonometricPath
-from flowlib.training import TIMES, Training
+from flowlib.training import TIME_SAMPLERS, Training
 
 MODEL, TRAINING = "flowlib model 1", "flowlib training 1"
 PATHS = {type(path).__name__: path for path in (LinearPath(), TrigonometricPath())}
@@ -48,7 +48,7 @@ def load_model(path: str | Path) -> VelocityNet:
 def save_training(training: Training, path: str | Path) -> None:
     """Write all that a training needs to go on to the bit: weights, average, optimiser, random state.
 
-    Raises as `save_model`.
+    Raises `ValueError` and `OSError` as `save_model` does.
     """
     facts = _building_plan(training.network) | {
         name: getattr(training, name) for name in (*COUNTERS, "times")
@@ -97,7 +97,7 @@ def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
         with safe_open(path, framework="pt") as file:  # maps the file: no tensor takes memory before its use
             metadata = file.metadata() or {}
             if kind not in metadata:
-                raise ValueError(f"it says to be {' and '.join(metadata)[:99] or 'nothing'}")
+                raise ValueError(f"it is marked as {' and '.join(metadata)[:99] or 'nothing'}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         facts = json.loads(metadata[kind])
         _check(kind, tensors, facts)
@@ -109,11 +109,12 @@ def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
 def _check(kind: str, tensors: dict[str, Tensor], facts: Any) -> None:
     """Raise `ValueError` unless a file of this kind can be used with these tensors and facts."""
     if not isinstance(facts, dict) or not isinstance(facts.get("notes", {}), dict):
-        raise ValueError("its facts are no JSON object")
+        raise ValueError("its facts are not a JSON object")
     if kind == TRAINING:
         _check_counters(*map(facts.get, COUNTERS))
-        if facts.get("times") not in TIMES:
-            raise ValueError(f"its times are none of {', '.join(TIMES)}: {facts.get('times')!r:.60}")
+        if facts.get("times") not in TIME_SAMPLERS:
+            names = ", ".join(TIME_SAMPLERS)
+            raise ValueError(f"its times need to be one of {names}, but are {facts.get('times')!r:.60}")
     layout = _layout(kind, facts)
     for name in sorted(layout.keys() | tensors.keys()):
         needed, came = (_described(each.get(name)) for each in (layout, tensors))
@@ -123,20 +124,20 @@ def _check(kind: str, tensors: dict[str, Tensor], facts: Any) -> None:
             raise ValueError(f"its {name} holds NaN or infinity")
         lowest = {"exp_avg_sq": 0.0, "variance": 1e-12}.get(name.rpartition(".")[2], -math.inf)
         if tensors[name].min() < lowest:
-            raise ValueError(f"its {name} holds numbers that no variance has")
+            raise ValueError(f"its {name} holds numbers too small for a variance")
         if name.startswith("optimizer") and name.endswith("step") and tensors[name] != facts["step"]:
-            raise ValueError(f"its {name} is another than its step {facts['step']}")
+            raise ValueError(f"its {name} is {tensors[name].item():g}, but its step is {facts['step']}")
     if kind == TRAINING:
         try:
             torch.Generator().set_state(tensors["generator"])
         except RuntimeError:
-            raise ValueError("its generator is no random state") from None
+            raise ValueError("its generator is not a random state") from None
 
 
 def _check_counters(step: Any, seconds: Any, loss: Any) -> None:
     counts = type(step) is int and 0 <= step < 2**53
     if not (counts and type(seconds) is type(loss) is float and 0 <= seconds < math.inf):
-        raise ValueError(f"its counters are no numbers of a training: {step=}, {seconds=}, {loss=}")
+        raise ValueError(f"its counters are not those of a training: {step=}, {seconds=}, {loss=}")
     if step and not math.isfinite(loss):
         raise ValueError(f"its loss is {loss} after {step} steps")
 

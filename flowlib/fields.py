@@ -8,14 +8,17 @@ import math
 import torch
 from torch import Tensor
 
-from flowlib.paths import ROUNDING, AffinePath, check_times
+from flowlib.paths import TIME_SLACK, AffinePath, check_times
 from flowlib.types import Batch, Field, Times, check_finite, check_floats, holds, per_point
 
 PIECE = 2048  # rows of data at a time: 2 MB of digits, which a processor's cache can hold
 
 
 def constant_field(velocity: Tensor) -> Field:
-    """The field u(x, t) = c, whose flow is ψ_t(x_0) = x_0 + t c. `velocity` c: `(*dim)`, finite."""
+    """The field u(x, t) = c, whose flow is ψ_t(x_0) = x_0 + t c.
+
+    `velocity` c: `(*dim)`. Raises `ValueError` unless finite; its field does for points of other shapes.
+    """
     check_finite(velocity=velocity)
 
     def field(x: Batch, t: Times) -> Batch:
@@ -30,8 +33,9 @@ def constant_field(velocity: Tensor) -> Field:
 def linear_field(matrix: Tensor) -> Field:
     """The field u(x, t) = A x of points `(batch, d)`, whose flow is ψ_t(x_0) = exp(tA) x_0.
 
-    `matrix` A: `(d, d)`, finite, in the dtype of x. A = -I contracts, A = [[0, -1], [1, 0]] rotates
-    anticlockwise, and A = [[1, 0], [0, -1]] is a saddle.
+    `matrix` A: `(d, d)`, in the dtype of x. A = -I contracts, A = [[0, -1], [1, 0]] rotates anticlockwise,
+    and A = [[1, 0], [0, -1]] is a saddle. Raises `ValueError` unless it is square and finite; the field does
+    for points of another size or dtype.
     """
     check_finite(matrix=matrix)
     if matrix.ndim != 2 or len(matrix) != len(matrix.T):
@@ -50,7 +54,7 @@ def linear_field(matrix: Tensor) -> Field:
 
 
 def square_root_field(x: Batch, t: Times) -> Batch:
-    """The field u(x, t) = 2√|x|: from x_0 = 0 both X_t = 0 and X_t = t² solve it: no unique flow."""
+    """The field u(x, t) = 2√|x|, without a unique flow: from x_0 = 0 both X_t = 0 and X_t = t² solve it."""
     return 2 * x.abs().sqrt()
 
 
@@ -74,12 +78,14 @@ def conditional_velocity(x: Batch, t: Times, x_1: Batch, path: AffinePath) -> Ba
             f"x_1 needs the shape of x, {tuple(x.shape)}, but has shape {tuple(x_1.shape)}; "
             "for one image shared by all points use fl.conditional_field(images[7], path)"
         )
-    noise = (x - per_point(path.alpha(t), x) * x_1) / per_point(path.sigma(t), x)
-    return per_point(path.d_alpha(t), x) * x_1 + per_point(path.d_sigma(t), x) * noise
+    return _velocity_to(x_1, x, t, path)
 
 
 def conditional_field(x_1: Batch, path: AffinePath) -> Field:
-    """The field u_t(· | x_1) of `conditional_velocity`; `x_1`: `(*dim)` for all x, or `(batch, *dim)`."""
+    """The field u_t(· | x_1) of `conditional_velocity`, with its errors.
+
+    `x_1`: `(*dim)` for all x, or `(batch, *dim)`. Raises `ValueError` unless it is finite.
+    """
     check_finite(x_1=x_1)
 
     def field(x: Batch, t: Times) -> Batch:
@@ -129,14 +135,7 @@ def posterior_mean(x: Batch, t: Times, data: Batch, path: AffinePath, memory_mb:
     """
     _check_before_data(t)
     _check_data(x, data)
-    if not 0 < memory_mb < math.inf:
-        raise ValueError(f"memory_mb needs a number above 0, but is {memory_mb}")
-    points, size = x.flatten(1), x.shape[1:].numel()
-    # alive at once: five of (batch, size), two of (batch, rows), one of (rows, size), one of (rows,)
-    spare = memory_mb * 1e6 / x.element_size() - 5 * x.numel()
-    rows = min(PIECE, int(spare / (2 * len(x) + size + 1)))
-    if rows < 1:
-        raise ValueError(f"memory_mb = {memory_mb:g} is too little for {len(x)} points at a time; give more")
+    points, rows = x.flatten(1), _rows_at_once(x, memory_mb)
     alpha, variance = per_point(path.alpha(t), points), per_point(path.sigma(t), points) ** 2
     scaled, factor = alpha / variance * points, -(alpha**2) / (2 * variance)
     peak = x.new_full((len(x), 1), -torch.inf)
@@ -156,10 +155,10 @@ def marginal_field(data: Batch, path: AffinePath, memory_mb: float = 256) -> Fie
     """The exact field u_t(x) = Σ p_t(x_1 | x) u_t(x | x_1) of a whole dataset, without any network.
 
     u_t(x | x_1) is affine in x_1, so the average over x_1 is u_t(x | E[x_1 | x]): one posterior mean is
-    enough. `data`: `(n, *dim)`. Calling the field at t = 1 raises `ValueError`.
+    enough. `data`: `(n, *dim)`; `memory_mb` and the errors of the field are those of `posterior_mean`.
     Source: Lipman et al. 2022, arXiv:2210.02747, equation 8.
     """
-    return lambda x, t: conditional_velocity(x, t, posterior_mean(x, t, data, path, memory_mb), path)
+    return lambda x, t: _velocity_to(posterior_mean(x, t, data, path, memory_mb), x, t, path)
 
 
 def velocity_variance(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tensor:
@@ -176,9 +175,28 @@ def velocity_variance(x: Batch, t: Times, data: Batch, path: AffinePath) -> Tens
     return factor.to(x).square() * variance.clamp(min=0)  # rounding can dip below 0
 
 
+def _velocity_to(x_1: Batch, x: Batch, t: Times, path: AffinePath) -> Batch:
+    """The formula of `conditional_velocity`."""
+    noise = (x - per_point(path.alpha(t), x) * x_1) / per_point(path.sigma(t), x)
+    return per_point(path.d_alpha(t), x) * x_1 + per_point(path.d_sigma(t), x) * noise
+
+
+def _rows_at_once(x: Batch, memory_mb: float) -> int:
+    """How many rows of data `posterior_mean` of x may take at a time, to stay below `memory_mb`."""
+    if not 0 < memory_mb < math.inf:
+        raise ValueError(f"memory_mb needs a number above 0, but is {memory_mb}")
+    size = x.shape[1:].numel()
+    # alive at once: five of (batch, size), two of (batch, rows), one of (rows, size), one of (rows,)
+    spare = memory_mb * 1e6 / x.element_size() - 5 * x.numel()
+    rows = min(PIECE, int(spare / (2 * len(x) + size + 1)))
+    if rows < 1:
+        raise ValueError(f"memory_mb = {memory_mb:g} is too little for {len(x)} points at a time; give more")
+    return rows
+
+
 def _check_before_data(t: Times) -> None:
     check_times(t)
-    if not holds(t <= 1 - ROUNDING):
+    if not holds(t <= 1 - TIME_SLACK):
         raise ValueError(
             "this field is 0/0 at t = 1; end the time grid just before it: fl.time_grid(50, end=0.99)"
         )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowlib.data import Digits
 from flowlib.paths import AffinePath, LinearPath, check_times
-from flowlib.types import Batch, Times, check_count, check_finite, check_tensors, per_point
+from flowlib.types import Batch, Times, check_count, check_finite, check_tensors, holds, per_point
 
 NO_CLASS = 10  # the label that says "any digit"
 RANK = 64  # directions of a class that keep a variance of their own
@@ -26,6 +26,10 @@ class ClassGaussians(nn.Module):
     widest of a class share one variance. Raises `ValueError` unless 1 <= `rank` < `pixels`; its methods do
     where points, times or labels do not fit, or are not finite.
     """
+
+    mean: Tensor
+    basis: Tensor
+    variance: Tensor
 
     def __init__(self, path: AffinePath = LinearPath(), pixels: int = 256, rank: int = RANK):
         super().__init__()
@@ -68,7 +72,8 @@ class ClassGaussians(nn.Module):
         mean, variance, t = self.mean[label], self.variance[label], per_point(t, rows)
         alpha, sigma, d_alpha, d_sigma = (f(t) for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma))
         gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
-        return (d_alpha * mean + self._along(rows - alpha * mean, gain, label)).view_as(x)
+        with torch.autocast(x.device.type, enabled=False):  # in bfloat16 the variances would be lost
+            return (d_alpha * mean + self._along(rows - alpha * mean, gain, label)).view_as(x)
 
     @torch.no_grad()
     def sample(self, x_0: Batch, label: Tensor) -> Batch:
@@ -125,7 +130,7 @@ def check_labels(label: Tensor, count: int) -> None:
     """Raise `ValueError` unless `label` holds `count` classes: whole numbers 0 to 9, or 10 for any digit."""
     check_tensors(label=label)
     whole = label.dtype in (torch.int64, torch.int32)  # smaller ones cannot be an index; label.long() can
-    if label.shape != (count,) or not whole or ((label < 0) | (label > NO_CLASS)).any():
+    if label.shape != (count,) or not whole or not holds((label >= 0) & (label <= NO_CLASS)):
         raise ValueError(
             f"label needs whole numbers 0 to 9, or 10 for any digit, torch.int64 of shape ({count},), "
             f"but is {label.dtype} of shape {tuple(label.shape)}: {label.tolist()}"

@@ -15,7 +15,7 @@ SPREAD = 0.6  # of logit-normal times: 90 % of them fall between 0.27 and 0.73
 def squared_norm(difference: Batch) -> Tensor:
     """‖·‖² of every point: the sum of squares over all its numbers, `(batch,)`.
 
-    `difference`: `(batch, *dim)`, with at least one axis beside the batch; else `ValueError`.
+    `difference`: `(batch, *dim)`. Raises `ValueError` where there is no axis beside the batch, or no floats.
     """
     check_floats(difference=difference)
     if difference.ndim < 2:
@@ -29,6 +29,8 @@ def squared_norm(difference: Batch) -> Tensor:
 def fm_loss(model: Field, field: Field, x_t: Batch, t: Times) -> Tensor:
     """Flow matching, E ‖v_t(x_t) - u_t(x_t)‖², a scalar, with x_t ~ p_t and the marginal field u known.
 
+    `field`: u; `x_t`: `(batch, *dim)`; `t`: `(batch,)`. Raises `ValueError` for an `x_t` that is not finite,
+    an empty batch, and a model or field that returns another shape.
     Source: Lipman et al. 2022, arXiv:2210.02747, equation 5.
     """
     check_finite(x_t=x_t)
@@ -40,7 +42,8 @@ def cfm_loss(model: Field, x_0: Batch, x_1: Batch, t: Times, path: AffinePath = 
 
     x_t = α_t x_1 + σ_t x_0 and its target α̇_t x_1 + σ̇_t x_0 are made from the same noise; on the
     linear path the target is x_1 - x_0. `x_0` ~ N(0, I) and `x_1` ~ p_data: `(batch, *dim)`;
-    `t` ~ U[0, 1]: `(batch,)`. Source: Lipman et al. 2022, arXiv:2210.02747, equations 9 and 14.
+    `t` ~ U[0, 1]: `(batch,)`. Raises `ValueError` as `path.sample`, for an empty batch, and for a model
+    that returns another shape. Source: Lipman et al. 2022, arXiv:2210.02747, equations 9 and 14.
     """
     x_t, u_t = path.sample(x_0, x_1, t)
     return _mean(squared_norm(evaluate(model, x_t, t) - u_t))
@@ -66,7 +69,8 @@ def logit_normal_times(batch: int, generator: torch.Generator | None = None) -> 
     Source: Esser et al. 2024, arXiv:2403.03206, section 3.1; the spread of 0.6 was found by trial.
     """
     even = stratified_times(batch, generator).clamp(1e-6, 1 - 1e-6)  # rounding can give 1, and z = infinity
-    return (SPREAD * torch.special.ndtri(even)).sigmoid()
+    z = torch.special.ndtri(even)
+    return (SPREAD * z).sigmoid()
 
 
 def _mean(losses: Tensor) -> Tensor:

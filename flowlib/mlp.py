@@ -50,8 +50,8 @@ def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate:
 
     `loss` takes nothing and returns a scalar: it draws its own batch, anew at each call. The optimiser is
     Adam, and its learning rate falls in a straight line to zero. Raises `ValueError` for fewer than one
-    step, a learning rate that is not above 0, and a loss that is no scalar tensor; `RuntimeError` where the
-    loss is no longer finite.
+    step, a learning rate that is not above 0, and a loss that is not a scalar tensor; `RuntimeError` where
+    the loss is no longer finite.
     """
     steps = check_count("steps", steps)
     if not 0 < learning_rate < math.inf:

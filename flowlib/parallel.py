@@ -33,7 +33,7 @@ def join(device: str = "cpu") -> int:
 
 
 def leave() -> None:
-    """Part from the other processes, when all have come to this point; nothing, where there are none."""
+    """Part from the other processes, once all have come to this point; alone, do nothing."""
     if processes()[1] > 1:
         dist.barrier()  # one that ended while another still spoke with it would take both down
         dist.destroy_process_group()
@@ -45,8 +45,8 @@ def processes() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
 
 
-def share_of(*batch: Tensor) -> list[Tensor]:
-    """The share of a batch that is this process's, every n-th point of each tensor for n processes.
+def split_batch(*batch: Tensor) -> list[Tensor]:
+    """The share of a batch for this one of n processes: every n-th point of each tensor.
 
     Raises `ValueError` where it does not divide, since the mean of means would then not be the mean.
     """
@@ -71,10 +71,10 @@ def average_over_processes(tensors: list[Tensor]) -> None:
         each.copy_(mean.view_as(each))
 
 
-def as_process_0_says(number: float) -> float:
+def broadcast_from_leader(number: float) -> float:
     """The `number` that process 0 gave, whatever the others gave."""
     if processes()[1] == 1:
         return number
-    said = torch.tensor(number, dtype=torch.float64)
-    dist.broadcast(said, src=0)
-    return said.item()
+    given = torch.tensor(number, dtype=torch.float64)
+    dist.broadcast(given, src=0)
+    return given.item()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from flowlib.types import Batch, Times, check_finite, holds, per_point
 
-ROUNDING = 1e-6  # a float32 sum t + dt near 1 is off by less
+TIME_SLACK = 1e-6  # how far a time may lie outside [0, 1]: a float32 sum t + dt near 1 is off by less
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def check_times(t: Times) -> None:
             f"t needs a tensor of floats with one time per sample, but is {came}; "
             "for one shared time pass torch.full((len(x),), 0.5)"
         )
-    inside = (t >= -ROUNDING) & (t <= 1 + ROUNDING)  # written so that NaN does not lie inside
+    inside = (t >= -TIME_SLACK) & (t <= 1 + TIME_SLACK)  # written so that NaN does not lie inside
     if not holds(inside):
         raise ValueError(
             f"t runs from 0 (noise) to 1 (data), but holds {t[~inside][0].item():g}; "

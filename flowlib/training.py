@@ -2,30 +2,29 @@
 
 import copy
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from flowlib.data import Digits
 from flowlib.gaussians import NO_CLASS
+from flowlib.interrupts import defer_interrupt
 from flowlib.losses import cfm_loss, logit_normal_times, stratified_times
 from flowlib.models import VelocityNet
-from flowlib.parallel import as_process_0_says, average_over_processes, share_of
+from flowlib.parallel import average_over_processes, broadcast_from_leader, split_batch
 from flowlib.paths import AffinePath, LinearPath
+from flowlib.types import Batch, Times, assume_valid
 
 BATCH = 96
 LEARNING_RATE = 4e-3
 LABEL_DROPOUT = 0.1  # share of images trained as "any digit"
 WARM_UP = 0.05  # share of the budget in which the learning rate rises
 RISE = 1e-3  # so that the first step moves
-TIMES = {"logit-normal": logit_normal_times, "uniform": stratified_times}
+TIME_SAMPLERS = {"logit-normal": logit_normal_times, "uniform": stratified_times}
 LOSS_SPAN = 50  # steps over which the reported loss is averaged
 
 
@@ -69,8 +68,8 @@ class Training:
     ):
         if not len(digits):
             raise ValueError("training needs at least one digit, but the set is empty")
-        if times not in TIMES:
-            raise ValueError(f"times is one of {', '.join(TIMES)}, but {times!r} was given")
+        if times not in TIME_SAMPLERS:
+            raise ValueError(f"times is one of {', '.join(TIME_SAMPLERS)}, but {times!r} was given")
         if model is None:
             with torch.random.fork_rng(devices=[]):  # the reader's own random numbers stay untouched
                 torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPU too
@@ -100,52 +99,66 @@ class Training:
             return min(1.0, max(self.step / (steps or torch.inf), self.seconds / (seconds or torch.inf)))
 
         try:
-            while (used := as_process_0_says(fraction())) < 1:
-                with uninterrupted():  # the weights, their average and the counters move together
+            while (used := broadcast_from_leader(fraction())) < 1:
+                self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * learning_rate_factor(used)
+                with defer_interrupt(), assume_valid():  # weights, average and counters move together
                     start = time.perf_counter()
-                    self._take_step(used)
+                    self._take_step()
                     self.seconds += time.perf_counter() - start
                 yield Progress(self.step, self.step * BATCH, self.seconds, self.loss, fraction())
         except BaseException:
-            as_process_0_says(1)  # where process 0 leaves early, the others leave after the same step
+            broadcast_from_leader(1)  # where process 0 leaves early, the others leave after the same step
             raise
 
-    def _take_step(self, used: float) -> None:
-        """One batch, one gradient, one move of the weights and of their average."""
+    def _take_step(self) -> None:
+        """Draw, loss, backward, step, average."""
+        x_0, x_1, t, label = self._draw()
+        loss = cfm_loss(partial(self._velocity, label=label), x_0, x_1, t, self.path)
+        self.optimizer.zero_grad()  # first, so that a step that failed half-way leaves nothing behind
+        loss.backward()
+        value = self._checked(loss)
+        self.optimizer.step()
+        self.step += 1
+        update_average(self.model, self.network, self.step)
+        self.loss = running_mean(self.loss, value, self.step)
+
+    def _draw(self) -> list[Tensor]:
+        """Noise, images, times and labels of a batch; of several processes, the share of this one."""
         rows = torch.randint(len(self.images), (BATCH,), generator=self.generator)
         x_1, label = self.images[rows], self.labels[rows].clone()
         label[(torch.rand(BATCH, generator=self.generator) < LABEL_DROPOUT).to(self.device)] = NO_CLASS
         x_0 = torch.randn(x_1.shape, generator=self.generator).to(self.device)
-        t = TIMES[self.times](BATCH, self.generator).to(self.device)
+        t = TIME_SAMPLERS[self.times](BATCH, self.generator).to(self.device)
+        return split_batch(x_0, x_1, t, label)
 
-        x_0, x_1, t, label = share_of(x_0, x_1, t, label)
+    def _velocity(self, x: Batch, t: Times, label: Tensor) -> Batch:
+        """What the network says; on a GPU, it computes in bfloat16."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = cfm_loss(partial(self.network, label=label), x_0, x_1, t, self.path)
-        self.optimizer.zero_grad()  # first, so that a step that failed half-way leaves nothing behind
-        loss.backward()
-        slopes = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
-        average_over_processes([loss.detach(), *slopes])
-        value = loss.item()
-        size = torch.nn.utils.get_total_norm(slopes).item()
+            return self.network(x, t, label=label)
+
+    def _checked(self, loss: Tensor) -> float:
+        """The loss, once it and the gradient are the mean over all processes; `RuntimeError` for NaN.
+
+        A number that is not finite, wherever in the step it came from, ends up in one of the two.
+        """
+        loss = loss.detach()
+        gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
+        average_over_processes([loss, *gradients])
+        value, size = torch.stack([loss, torch.nn.utils.get_total_norm(gradients)]).tolist()
         if not math.isfinite(value + size):
             raise RuntimeError(
                 f"the loss is {value} after {self.step} steps, and its gradient has the size {size}; the "
                 "model is left as it was. Are all images finite, and is the learning rate small enough?"
             )
-        self.optimizer.param_groups[0]["lr"] = LEARNING_RATE * share_of_peak(used)
-        self.optimizer.step()
-
-        self.step += 1
-        average_in(self.model, self.network, self.step)
-        self.loss = value if self.step == 1 else self.loss + (value - self.loss) / min(self.step, LOSS_SPAN)
+        return value
 
 
-def share_of_peak(used: float) -> float:
+def learning_rate_factor(used: float) -> float:
     """The learning rate as a share of its peak, after the share `used` of the budget: up, then down to 0."""
     return min(1, (used + RISE) / WARM_UP, (1 - used) / (1 - WARM_UP))
 
 
-def average_in(model: nn.Module, network: nn.Module, step: int) -> None:
+def update_average(model: nn.Module, network: nn.Module, step: int) -> None:
     """Move the weights of `model`, the average, towards those of `network` after its step number `step`.
 
     The share 11 / (step + 10) makes the average look back over about a tenth of all steps so far.
@@ -154,21 +167,6 @@ def average_in(model: nn.Module, network: nn.Module, step: int) -> None:
     torch._foreach_lerp_(list(model.parameters()), weights, 11 / (step + 10))
 
 
-@contextmanager
-def uninterrupted() -> Iterator[list]:
-    """Let a block finish before Ctrl-C takes effect; the list it is given fills up where one is waiting.
-
-    Python delivers Ctrl-C in the main thread only.
-    """
-    pending = []
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield pending
-        return
-    signal.signal(signal.SIGINT, lambda *received: pending.append(received))
-    try:
-        yield pending
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if pending:
-        handler(*pending[0])
+def running_mean(mean: float, value: float, step: int) -> float:
+    """The mean of a loss over about the last 50 steps, after its `value` at step number `step`."""
+    return value if step == 1 else mean + (value - mean) / min(step, LOSS_SPAN)

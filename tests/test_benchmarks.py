@@ -128,8 +128,8 @@ def test_every_weight_has_one_optimiser_and_muon_has_the_inner_matrices(few):
     assert isinstance(peer.optimizers[1], Muon)
     assert len(recipe.PeerTraining(few, ConvNet, rate=1e-3).optimizers) == 1
     assert sorted([*others, *inner]) == sorted(name_of.values())
-    assert {"enter.weight", "leave.weight", "context.label.weight", "down.bias"} <= others
-    assert {"down.weight", "middle.1.second.weight", "context.time.0.weight"} <= inner
+    assert {"conv_in.weight", "conv_out.weight", "embedding.label_embedding.weight", "down.bias"} <= others
+    assert {"down.weight", "middle.1.second.weight", "embedding.time_embedding.0.weight"} <= inner
 
 
 @pytest.mark.parametrize("shape", [(48, 432), (96, 20), (30, 30)])

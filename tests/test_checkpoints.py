@@ -42,7 +42,7 @@ def test_a_file_that_is_something_else_is_refused(path, content):
 
 def test_a_safetensors_file_of_another_kind_is_refused(path):
     save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match=r"expected a safetensors file of kind .* it says to be nothing"):
+    with pytest.raises(ValueError, match=r"expected a safetensors file of kind .* it is marked as nothing"):
         load_model(path)
 
 

@@ -16,7 +16,7 @@ import torch
 
 import flowlib
 from flowlib import __main__ as command
-from flowlib import checkpoints, files, metrics, training
+from flowlib import checkpoints, files, interrupts, metrics, training
 from flowlib.checkpoints import load_model, load_training, save_model, save_training
 from flowlib.data import Digits
 from flowlib.models import VelocityNet, generate
@@ -104,7 +104,7 @@ def begun(few_digits, tmp_path):
 
 def test_ctrl_c_at_any_line_of_training_loses_no_step_and_changes_nothing(begun, few_digits):
     path, expected = begun
-    where = (training.__file__, contextlib.__file__)
+    where = (training.__file__, interrupts.__file__, contextlib.__file__)
     places = lines(partial(finish, load_training(path, few_digits)), where)
     stops = 0
     for at in places:

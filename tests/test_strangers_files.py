@@ -181,21 +181,27 @@ def say(**said):
 
 
 OF_A_MODEL = {
-    "NaN": (fill("leave.bias", NAN), r"leave\.bias holds NaN or infinity"),
-    "infinity": (fill("enter.weight", -INFINITY), r"enter\.weight holds NaN or infinity"),
-    "no variance": (fill("gaussians.variance", 0), r"gaussians\.variance holds numbers that no variance has"),
-    "float64": (convert("leave.bias", torch.float64), r"needed is torch\.float32 .* came torch\.float64"),
-    "int8": (convert("leave.bias", torch.int8), r"came torch\.int8"),
-    "complex": (convert("leave.bias", torch.complex64), r"came torch\.complex64"),
-    "another shape": (lambda t, f: t.update({"leave.bias": torch.zeros(5)}), r"shape \(4,\), .*shape \(5,\)"),
-    "another name": (lambda t, f: t.update({"bias": t.pop("leave.bias")}), "needed is nothing, but came"),
-    "no weight": (lambda t, f: t.pop("leave.bias"), "but came nothing"),
+    "NaN": (fill("conv_out.bias", NAN), r"conv_out\.bias holds NaN or infinity"),
+    "infinity": (fill("conv_in.weight", -INFINITY), r"conv_in\.weight holds NaN or infinity"),
+    "no variance": (
+        fill("gaussians.variance", 0),
+        r"gaussians\.variance holds numbers too small for a variance",
+    ),
+    "float64": (convert("conv_out.bias", torch.float64), r"needed is torch\.float32 .* came torch\.float64"),
+    "int8": (convert("conv_out.bias", torch.int8), r"came torch\.int8"),
+    "complex": (convert("conv_out.bias", torch.complex64), r"came torch\.complex64"),
+    "another shape": (
+        lambda t, f: t.update({"conv_out.bias": torch.zeros(5)}),
+        r"shape \(4,\), .*shape \(5,\)",
+    ),
+    "another name": (lambda t, f: t.update({"bias": t.pop("conv_out.bias")}), "needed is nothing, but came"),
+    "no weight": (lambda t, f: t.pop("conv_out.bias"), "but came nothing"),
     "more weights": (lambda t, f: t.update({"x": torch.zeros(2)}), "needed is nothing"),
     "a size beyond counting": (say(config={"fine": 10**30}), "description of the network"),
     "an unknown path": (say(path="__import__"), "description of the network"),
     "a path that is a list": (say(path=[1]), "description of the network"),
     "a config that is none": (say(config=[1]), "description of the network"),
-    "notes that are none": (say(notes=[1]), "no JSON object"),
+    "notes that are none": (say(notes=[1]), "not a JSON object"),
 }
 
 
@@ -214,18 +220,18 @@ OF_A_TRAINING = {
         for n in (-1.0, True, NAN, INFINITY, 10**400, None, [1])
     },
     **{f"loss {n!r}": (say(loss=n), "loss") for n in (True, NAN, INFINITY, None, "1")},
-    "NaN in the average": (fill("model.leave.bias", NAN), r"model\.leave\.bias holds NaN"),
-    "NaN in the network": (fill("network.leave.bias", NAN), r"network\.leave\.bias holds NaN"),
+    "NaN in the average": (fill("model.conv_out.bias", NAN), r"model\.conv_out\.bias holds NaN"),
+    "NaN in the network": (fill("network.conv_out.bias", NAN), r"network\.conv_out\.bias holds NaN"),
     "NaN in the optimiser": (fill("optimizer.3.exp_avg", NAN), r"optimizer\.3\.exp_avg holds NaN"),
-    "a negative square": (fill("optimizer.3.exp_avg_sq", -1), "no variance has"),
-    "an optimiser of another step": (fill("optimizer.3.step", -1), "another than its step 1"),
+    "a negative square": (fill("optimizer.3.exp_avg_sq", -1), "too small for a variance"),
+    "an optimiser of another step": (fill("optimizer.3.step", -1), "step is -1, but its step is 1"),
     "an optimiser of float64": (convert("optimizer.3.exp_avg", torch.float64), "came torch.float64"),
     "an optimiser of more weights": (
         lambda t, f: t.update({"optimizer.99.step": torch.ones(())}),
         "needed is",
     ),
-    "a random state of zeros": (fill("generator", 0), "no random state"),
-    "a random state of noise": (fill("generator", 255), "no random state"),
+    "a random state of zeros": (fill("generator", 0), "not a random state"),
+    "a random state of noise": (fill("generator", 255), "not a random state"),
     "a random state of floats": (convert("generator", torch.float32), "generator does not fit"),
     "half a random state": (lambda t, f: t.update(generator=t["generator"][:99].clone()), "does not fit"),
 }
@@ -249,9 +255,9 @@ def test_a_training_that_is_not_what_it_says_is_refused_by_name(path, training, 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda model: model.leave.bias.data.fill_(NAN), r"leave\.bias holds NaN"),
+        (lambda model: model.conv_out.bias.data.fill_(NAN), r"conv_out\.bias holds NaN"),
         (lambda model: model.double(), r"needed is torch\.float32"),
-        (lambda model: setattr(model, "leave", torch.nn.Linear(2, 2)), r"leave\.bias does not fit"),
+        (lambda model: setattr(model, "conv_out", torch.nn.Linear(2, 2)), r"conv_out\.bias does not fit"),
         (lambda model: VelocityMLP(), "came a VelocityMLP"),
     ],
     ids=["NaN", "float64", "another layer", "another class"],

@@ -84,7 +84,7 @@ def test_a_training_saved_and_loaded_continues_to_the_bit(digits, tmp_path):
     assert torch.equal(weights(through), weights(loaded))
 
 
-@pytest.mark.parametrize("place", ["cfm_loss", "average_in"])
+@pytest.mark.parametrize("place", ["cfm_loss", "update_average"])
 def test_an_interrupt_within_a_step_takes_effect_after_it(digits, monkeypatch, place):
     inside = getattr(module, place)
 
@@ -186,7 +186,7 @@ def test_a_step_follows_the_gradient_of_its_own_batch(digits, monkeypatch):
 
     def spy(model, *batch):
         loss = cfm_loss(model, *batch)
-        gradients.append(torch.autograd.grad(loss, list(model.func.parameters()), retain_graph=True))
+        gradients.append(torch.autograd.grad(loss, list(training.network.parameters()), retain_graph=True))
         return loss
 
     monkeypatch.setattr(module, "cfm_loss", spy)
@@ -246,7 +246,7 @@ def test_a_loss_that_is_not_finite_stops_before_it_spoils_the_model(digits):
 
 def test_a_slope_that_is_not_finite_stops_before_it_spoils_the_model(digits, monkeypatch):
     def finite_without_a_slope(model, *batch):
-        return cfm_loss(model, *batch) + (model.func.leave.bias.sum() * 0).sqrt()
+        return cfm_loss(model, *batch) + (training.network.conv_out.bias.sum() * 0).sqrt()
 
     training = Training(digits, VelocityNet())
     list(training.run(steps=2))

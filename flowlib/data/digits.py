@@ -13,7 +13,7 @@ from flowlib.types import check_tensors
 BUNDLE = Path(__file__).with_name("mnist_16x16.npz")
 SOURCES = ("bundled", "full")
 SPLITS = ("train", "test")
-ROUNDING = 1e-3  # how far a pixel may lie outside [-1, 1]
+PIXEL_SLACK = 1e-3  # how far a pixel may lie outside [-1, 1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,14 +21,14 @@ class Digits:
     """Digits and what they show; `len(digits)` of them, `digits.only(3, 8)` picks classes.
 
     images: float32 (n, 1, 16, 16) in [-1, 1], ink +1, paper -1.
-    labels: int64 (n,), 0 to 9, or 10 for a digit of which nobody says what it shows.
+    labels: int64 (n,), 0 to 9, or 10 for a digit whose class is not given.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
 
     def __post_init__(self) -> None:
-        """Raise ValueError for shapes that don't belong together, and for other pixels or labels."""
+        """Raise `ValueError` for shapes that don't belong together, and for other pixels or labels."""
         check_tensors(images=self.images, labels=self.labels)
         shape = (len(self.labels), 1, 16, 16)
         if tuple(self.images.shape) != shape or self.labels.ndim != 1:
@@ -46,7 +46,8 @@ class Digits:
 
         for name, values, low, high in (("images", self.images, -1, 1), ("labels", self.labels, 0, 10)):
             least, most = values.aminmax() if len(values) else (low, high)
-            if not (least >= low - ROUNDING and most <= high + ROUNDING):  # written so that NaN lies outside
+            inside = least >= low - PIXEL_SLACK and most <= high + PIXEL_SLACK  # so that NaN lies outside
+            if not inside:
                 raise ValueError(
                     f"Digits needs {name} between {low} and {high}, but they span [{least:.7g}, {most:.7g}]"
                 )
@@ -65,7 +66,7 @@ class Digits:
     def only(self, *classes: int) -> "Digits":
         """The digits of these classes, in their order here: `digits.only(3)`, `digits.only(3, 4, 8)`.
 
-        Raises ValueError when no class is given, or one that does not occur.
+        Raises `ValueError` when no class is given, or one that does not occur.
         """
         present = self._classes()
         if not classes or any(c not in present for c in classes):
@@ -89,8 +90,8 @@ def load_digits(
         asked, then flowlib's cache; then the files are downloaded, checked and kept in the cache
         (in the folder FLOWLIB_CACHE_DIR, else in the user's cache folder).
 
-    Raises ValueError for another choice; for the full set also FileNotFoundError or ValueError for a folder
-    whose files are missing or not MNIST's, and ConnectionError where they can't be downloaded.
+    Raises `ValueError` for another choice; for the full set also `FileNotFoundError` or `ValueError` for a
+    folder whose files are missing or not MNIST's, and `ConnectionError` where they can't be downloaded.
     Source: LeCun, Cortes and Burges, the MNIST database; see PROVENANCE.md beside this file.
     """
     if source not in SOURCES:
