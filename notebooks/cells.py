@@ -1,7 +1,6 @@
-"""The code cells of a lesson, run in this process without Jupyter, or cut short: for tests and benchmarks."""
+"""The code cells of a lesson, run in this process without Jupyter: for tests and benchmarks."""
 
 import ast
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,16 +30,10 @@ class Cell:
         return eval(compile(ast.Expression(last.value), name, "eval"), names)
 
 
-def cut(code: str, budget: str) -> str:
-    """The code with another budget, such as `steps=2`, for its live trainings."""
-    return re.sub(r"\bseconds=\d+", budget, code)
-
-
-def code_cells(source: Path, steps: int | None = None) -> list[Cell]:
-    """The code cells of a lesson's source; with `steps`, live trainings take so many steps, not seconds."""
-    cells = []
-    for number, cell in enumerate(read_source(source).cells):
-        if cell.cell_type == "code":
-            code = cut(cell.source, f"steps={steps}") if steps else cell.source
-            cells.append(Cell(number, frozenset(cell.metadata.get("tags", [])), code))
-    return cells
+def code_cells(source: Path) -> list[Cell]:
+    """The code cells of a lesson's source."""
+    return [
+        Cell(number, frozenset(cell.metadata.get("tags", [])), cell.source)
+        for number, cell in enumerate(read_source(source).cells)
+        if cell.cell_type == "code"
+    ]

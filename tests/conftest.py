@@ -13,17 +13,35 @@ import torch
 from flowlib.data import load_digits
 from flowlib.lessons.checks import CheckFailed
 
+PATIENCE = 300_000  # milliseconds, in a browser, for what never happens
+LONGEST_FIRST = ("browser", "test_walk", "test_checks_have_teeth")  # so that no process idles at the end
+
 
 def pytest_configure(config) -> None:
     """Hear Ctrl-C even where a shell started the tests in its background and shut it out, for tests send it.
 
-    Of several test processes each takes one thread: more threads than cores wait for one another.
+    Of several test processes each takes one thread: more threads than cores wait for one another. Live
+    trainings run their first steps only, by the same switch that a teacher has.
     """
+    os.environ.setdefault("FLOWLIB_LIVE_SECONDS", "1")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # of pytest-xdist
         torch.set_num_threads(1)
         os.environ["OMP_NUM_THREADS"] = "1"  # of the kernels and other processes that it starts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items) -> None:
+    """Let one process have all tests of a file, or of a lesson where a file has tests for each of them."""
+
+    def rank(item) -> int:
+        return next((i for i, part in enumerate(LONGEST_FIRST) if part in item.nodeid), len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+    for item in items:
+        lesson = re.search(r"\[(\d\d)\b", item.name) if rank(item) < len(LONGEST_FIRST) else None
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{lesson[1] if lesson else ''}"))
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +64,36 @@ def chromium_program():
 @pytest.fixture(scope="module")
 def chromium(chromium_program):
     """A headless Chromium, for one module: while it runs, no test can start an event loop of its own."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium_program, args=flags)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def new_page(chromium):
+    """Open pages, each in a context of its own; an error that no script caught fails the test.
+
+    They are patient: what happens late on a busy machine is waited for.
+    """
+    contexts, errors = [], []
+
+    def open_page(**settings):
+        contexts.append(chromium.new_context(**settings))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
 
 
 @pytest.fixture

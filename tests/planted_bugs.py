@@ -30,3 +30,9 @@ def _read(table: str) -> list[Bug]:
 _BUGS = _read(Path(__file__).with_suffix(".txt").read_text("utf-8"))
 IN_LESSONS = [bug for bug in _BUGS if bug.where.isdigit()]
 IN_FLOWLIB = [bug for bug in _BUGS if not bug.where.isdigit()]
+
+
+def planted(text: str, bug: Bug) -> str:
+    """The text with the mistake in it, which has one place there."""
+    assert text.count(bug.old) == 1, f"{bug.where} holds {bug.old!r} {text.count(bug.old)} times, not once"
+    return text.replace(bug.old, bug.new)

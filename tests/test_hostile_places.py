@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 RUN = """
 import flowlib
@@ -15,7 +16,7 @@ print(flowlib.__file__)
 from build import SOURCES
 from cells import code_cells
 names = {"__name__": "__main__"}
-for cell in code_cells(SOURCES[0], steps=2):
+for cell in code_cells(SOURCES[0]):
     cell.run(names)
 """
 OFFLINE = """

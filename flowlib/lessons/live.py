@@ -1,6 +1,7 @@
 """A training that is watched while it runs: its loss, and what a few fixed noises become."""
 
 import math
+import os
 import threading
 import time
 
@@ -14,6 +15,7 @@ from flowlib.plots import EXACT, curve, figure_html, image_grid
 from flowlib.training import Progress, Training
 
 REDRAW = 1.5  # seconds between two pictures
+MOST = "FLOWLIB_LIVE_SECONDS"  # the variable of the environment that caps every budget of seconds
 
 
 def watch(
@@ -25,14 +27,16 @@ def watch(
 ) -> None:
     """Run a training and show, while it runs, its loss and what ten fixed noises become.
 
-    Budgets as in `Training.run`. The button **Stop** ends it early: `training.model` is usable at any
+    Budgets as in `Training.run`; where the variable FLOWLIB_LIVE_SECONDS is set, for a class in a hurry or a
+    test, no training here takes more seconds than it says. The button **Stop** ends it early: `training.model` is usable at any
     moment, and running `watch` on the same training again goes on. The notebook's own interrupt (■) or
     Ctrl-C does the same, and works everywhere; the button needs a notebook that hears of a click while a
     cell runs, such as JupyterLab 4.4 with ipykernel 7. `floor`: what the expected loss cannot fall below,
     the mean of `velocity_variance` over t and x_t, drawn as a line under the curve. `snapshots`:
-    takes those that are due. Raises `ValueError` without a budget, and for a floor that is negative or not
-    finite.
+    takes those that are due. Raises `ValueError` without a budget, for a floor that is negative or not
+    finite, and for a cap that is no number above 0.
     """
+    seconds = _capped(steps, seconds)
     if floor is not None and not 0 <= floor < math.inf:
         raise ValueError(f"floor needs a finite number, at least 0, but is {floor}")
     labels = training.labels.unique().cpu()
@@ -92,3 +96,16 @@ def watch(
         screen.update(
             HTML(f"Nothing to do: {training.step:,} steps are done, and budgets count from step 0.")
         )
+
+
+def _capped(steps: int | None, seconds: float | None) -> float | None:
+    """The budget of seconds, at most the cap that is set; `None` where there is neither."""
+    if not (cap := os.environ.get(MOST)) or (steps is None and seconds is None):
+        return seconds
+    try:
+        most = float(cap)
+    except ValueError:
+        most = math.nan
+    if not most > 0:
+        raise ValueError(f"{MOST} needs a number of seconds above 0, but is {cap!r}")
+    return most if seconds is None else min(seconds, most)

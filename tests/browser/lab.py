@@ -19,6 +19,9 @@ COMPLAINTS = ", ".join(
     ]
 )
 
+ASKED_SELDOM = 400  # milliseconds between two looks at a page, since each look takes the page some work
+PATIENCE = 600  # seconds for what never happens; what happens late on a busy machine is waited for
+
 # Before that, JupyterLab shows its sign of an idle kernel, but asks a reader who runs a cell for a kernel.
 KERNEL_IS_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
@@ -36,9 +39,10 @@ class Lab:
         """A copy of a notebook in a page of its own, ready to run; its kernel ends with the page."""
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
         context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE * 1000)
         page = Notebook(context.new_page())
         page.page.goto(f"{self.url}/lab/tree/{name}.ipynb?reset&token={self.token}")
-        page.page.wait_for_function(KERNEL_IS_IDLE, timeout=90_000)
+        page.page.wait_for_function(KERNEL_IS_IDLE, polling=200)
         try:
             yield page
         finally:
@@ -72,14 +76,15 @@ class Notebook:
         """The errors and warnings that a reader sees, and the widgets that could not be shown."""
         return self.page.locator(COMPLAINTS).all_text_contents()
 
-    def wait_until(self, happened: Callable[[], object], what: str, seconds: float = 30) -> None:
+    def wait_until(self, happened: Callable[[], object], what: str) -> None:
         """Wait for what a slow machine may show late; an error in the notebook ends it at once."""
-        end = time.monotonic() + seconds
+        end, pause = time.monotonic() + PATIENCE, 25.0
         while not happened():
-            complaints = self.complaints()
+            complaints = self.complaints() if pause >= ASKED_SELDOM else []
             assert not complaints, f"{what}: an error instead: {complaints[0]}"
-            assert time.monotonic() < end, f"{what}: not within {seconds} s; prompts {self.prompts()}"
-            self.page.wait_for_timeout(25)
+            assert time.monotonic() < end, f"{what}: not within {PATIENCE} s; prompts {self.prompts()}"
+            self.page.wait_for_timeout(pause)
+            pause = min(1.5 * pause, ASKED_SELDOM)
 
 
 def pictures(images) -> str:

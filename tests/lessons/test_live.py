@@ -121,3 +121,35 @@ def test_a_floor_that_no_loss_can_have_is_refused_before_any_training(training, 
     with pytest.raises(ValueError, match="floor"):
         live.watch(training, steps=1, floor=floor)
     assert training.step == 0
+
+
+@pytest.mark.parametrize(
+    "cap, budget, seconds", [("2", 60, 2), ("2", 1, 1), ("2", None, 2), ("", 60, 60), ("inf", 60, 60)]
+)
+def test_no_training_takes_more_seconds_than_the_cap(training, monkeypatch, cap, budget, seconds):
+    monkeypatch.setenv("FLOWLIB_LIVE_SECONDS", cap)
+    budgets = []
+    monkeypatch.setattr(training, "run", lambda *budget: budgets.append(budget) or [])
+    live.watch(training, steps=3, seconds=budget)
+    assert budgets == [(3, seconds)]
+
+
+def test_without_a_cap_a_budget_of_steps_has_no_seconds(training, monkeypatch):
+    monkeypatch.delenv("FLOWLIB_LIVE_SECONDS", raising=False)
+    budgets = []
+    monkeypatch.setattr(training, "run", lambda *budget: budgets.append(budget) or [])
+    live.watch(training, steps=3)
+    assert budgets == [(3, None)]
+
+
+@pytest.mark.parametrize("cap", ["0", "-1", "nan", "a minute"])
+def test_a_cap_that_is_no_time_is_refused(training, monkeypatch, cap):
+    monkeypatch.setenv("FLOWLIB_LIVE_SECONDS", cap)
+    with pytest.raises(ValueError, match="FLOWLIB_LIVE_SECONDS needs a number of seconds above 0"):
+        live.watch(training, seconds=1)
+
+
+def test_a_cap_is_no_budget(training, monkeypatch):
+    monkeypatch.setenv("FLOWLIB_LIVE_SECONDS", "2")
+    with pytest.raises(ValueError, match=r"steps= or seconds="):
+        live.watch(training)

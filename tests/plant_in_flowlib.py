@@ -1,0 +1,63 @@
+"""python tests/plant_in_flowlib.py: plant each mistake in a copy of flowlib, and run the test that must fail.
+
+Prints a JSON line for each, `{"bug": "…", "code": 1, "said": "…"}`, with pytest's exit code and its output. A
+copy of this process, which has loaded all but flowlib, imports the copy with the mistake.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a file that changes within a second would be taken for the same
+sys.dont_write_bytecode = True
+
+import hypothesis  # noqa: E402, F401
+import matplotlib.pyplot  # noqa: E402, F401
+import numpy  # noqa: E402, F401
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from planted_bugs import IN_FLOWLIB, planted  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(test: str, folder: Path) -> None:
+    """Run one test on the flowlib in `folder`, print what came of it, and end this process."""
+    said = folder / "said"
+    sys.path.insert(0, str(folder))
+    kept, log = os.dup(1), os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    code = pytest.main(
+        ["-qx", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", f"--rootdir={ROOT}", test]
+    )
+    sys.stdout.flush()
+    os.dup2(kept, 1)
+    import flowlib
+
+    assert Path(flowlib.__file__).parents[1] == folder
+    print(json.dumps({"test": test, "code": int(code), "said": said.read_text("utf-8")[-2000:]}), flush=True)
+    os._exit(0)
+
+
+def main() -> None:
+    """Plant one mistake after the other."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        shutil.copytree(ROOT / "flowlib", folder / "flowlib", ignore=shutil.ignore_patterns("__pycache__"))
+        os.chdir(folder)
+        for bug in IN_FLOWLIB:
+            file = folder / "flowlib" / bug.where
+            whole = file.read_text("utf-8")
+            file.write_text(planted(whole, bug), "utf-8")
+            if not (child := os.fork()):
+                run(str(ROOT / "tests" / bug.red), folder)
+            os.waitpid(child, 0)
+            file.write_text(whole, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
