@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from flowlib.data import Digits
 from flowlib.files import write_atomically
@@ -70,9 +70,9 @@ def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Trai
     tensors, facts = _load(path, TRAINING)
     network = _model(facts, _under("network", tensors))
     states = {}
-    for i, weight in enumerate(network.parameters() if facts["step"] else ()):  # none before the first step
+    for i, _ in enumerate(network.parameters() if facts["step"] else ()):  # none before the first step
         state = _under(f"optimizer.{i}", tensors)
-        states[i] = {name: _laid_out_like(weight, tensor) for name, tensor in state.items()}
+        states[i] = {name: tensor.clone() for name, tensor in state.items()}  # it lets go of the file
     training = Training(digits, network, network.path, device=device, times=facts["times"])
     training.model.load_state_dict(_under("model", tensors))
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
@@ -159,7 +159,7 @@ def _described(tensor: Tensor | None) -> str:
     return "nothing" if tensor is None else f"{tensor.dtype} of shape {tuple(tensor.shape)}"
 
 
-def _building_plan(model: VelocityNet) -> dict:
+def _building_plan(model: nn.Module) -> dict:
     if not isinstance(model, VelocityNet) or type(model.path) not in map(type, PATHS.values()):
         came = f"a {type(model).__name__}" + (f" on {model.path}" if isinstance(model, VelocityNet) else "")
         raise ValueError(f"a file holds a VelocityNet on a path of {', '.join(PATHS)}, but came {came}")
@@ -180,11 +180,6 @@ def _model(facts: dict, weights: dict[str, Tensor]) -> VelocityNet:
     model = _unfilled(facts).to_empty(device="cpu")
     model.load_state_dict(weights)
     return model
-
-
-def _laid_out_like(weight: Tensor, state: Tensor) -> Tensor:
-    """A copy, which lets go of the file, in the weight's memory format, on which a fused optimiser relies."""
-    return torch.empty_like(weight).copy_(state) if state.shape == weight.shape else state.clone()
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

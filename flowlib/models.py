@@ -35,7 +35,6 @@ class VelocityNet(nn.Module):
         self.up_block = Block(fine, context)
         self.norm = LayerNorm2d(fine, elementwise_affine=False)
         self.conv_out = zero(nn.Conv2d(fine, 4, 3, padding=1))
-        self.to(memory_format=torch.channels_last)  # the fastest on a CPU
 
     def forward(self, x: Batch, t: Times, label: Tensor | None = None) -> Batch:
         """The velocity at x `(batch, 1, 16, 16)` and t `(batch,)` for classes `label` `(batch,)`, 0 to 9.
@@ -48,7 +47,8 @@ class VelocityNet(nn.Module):
         guess = self.path.endpoint(x, u, t)
         context = self.embedding(t, label)
 
-        h = self.conv_in(F.pixel_unshuffle(torch.cat([x, guess], dim=1), 2))
+        h = F.pixel_unshuffle(torch.cat([x, guess], dim=1), 2)  # (batch, 8, 8, 8)
+        h = self.conv_in(h.to(memory_format=torch.channels_last))  # the fastest on a CPU
         h = skip = self.down_block(h, context)  # (batch, fine, 8, 8)
         h = self.down(h)  # (batch, coarse, 4, 4)
         for block in self.middle:
@@ -83,6 +83,8 @@ class Block(nn.Module):
 class TimeLabelEmbedding(nn.Module):
     """Time and label as one vector: sines and cosines of t through two layers, plus a vector per label."""
 
+    frequencies: Tensor
+
     def __init__(self, size: int, labels: int):
         super().__init__()
         self.register_buffer("frequencies", torch.logspace(0, 2, 16))
@@ -99,15 +101,15 @@ class TimeLabelEmbedding(nn.Module):
 class Conv1x1(nn.Linear):
     """A 1×1 convolution as a product of matrices, `(batch, channels, height, width)`: faster on a CPU."""
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, input: Tensor) -> Tensor:  # noqa: D102
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class LayerNorm2d(nn.LayerNorm):
     """Layer norm over the channels at each place of `(batch, channels, height, width)`."""
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, input: Tensor) -> Tensor:  # noqa: D102
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def zero(layer: nn.Module) -> nn.Module:

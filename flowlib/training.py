@@ -163,8 +163,8 @@ def update_average(model: nn.Module, network: nn.Module, step: int) -> None:
 
     The share 11 / (step + 10) makes the average look back over about a tenth of all steps so far.
     """
-    weights = [weight.detach() for weight in network.parameters()]
-    torch._foreach_lerp_(list(model.parameters()), weights, 11 / (step + 10))
+    for average, weight in zip(model.parameters(), network.parameters()):
+        average.lerp_(weight.detach(), 11 / (step + 10))
 
 
 def running_mean(mean: float, value: float, step: int) -> float:

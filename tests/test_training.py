@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from flowlib import training as module
 from flowlib.checkpoints import load_training, save_training
@@ -242,6 +243,29 @@ def test_a_loss_that_is_not_finite_stops_before_it_spoils_the_model(digits):
     with pytest.raises(RuntimeError, match=r"loss is (inf|nan) after 2 steps"):
         list(training.run(steps=3))
     assert torch.equal(weights(training), before)
+
+
+class Reads(TorchDispatchMode):
+    """Counts the single numbers that are read from tensors: on a GPU, each waits for all before it."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_reads_no_number_but_its_loss_and_the_size_of_its_gradient(digits):
+    """Which come together, as a list. Outside of a step, values are looked at as ever."""
+    training = Training(digits)
+    steps = training.run(steps=2)
+    with Reads() as reads:
+        next(steps)
+    assert reads.count == 0
+    x, t = torch.full((1, 1, 16, 16), torch.nan), torch.tensor([0.5])
+    with Reads() as reads, pytest.raises(ValueError, match="finite"):
+        training.model(x, t)
+    assert reads.count > 0
 
 
 def test_a_slope_that_is_not_finite_stops_before_it_spoils_the_model(digits, monkeypatch):

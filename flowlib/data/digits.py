@@ -1,6 +1,7 @@
 """MNIST digits at 16×16 as tensors: `load_digits` and the `Digits` that it returns."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,5 +123,5 @@ def _as_tensors(images: np.ndarray, labels: np.ndarray) -> Digits:
     return Digits(pixels.unsqueeze(1), torch.from_numpy(labels).to(torch.int64))
 
 
-def _listed(items) -> str:
+def _listed(items: Iterable[object]) -> str:
     return ", ".join(repr(item) for item in items)
