@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from IPython.display import HTML, DisplayHandle
 from matplotlib.figure import Figure
 
-from flowlib.lessons.snapshots import Snapshots
+from flowlib.lessons.snapshots import Snapshots, labels_in_turn
 from flowlib.models import generate
 from flowlib.plots import EXACT, curve, figure_html, image_grid
 from flowlib.training import Progress, Training
@@ -22,25 +22,30 @@ def watch(
     training: Training,
     steps: int | None = None,
     seconds: float | None = None,
+    *,
     floor: float | None = None,
     snapshots: Snapshots | None = None,
 ) -> None:
     """Run a training and show, while it runs, its loss and what ten fixed noises become.
 
-    Budgets as in `Training.run`; where the variable FLOWLIB_LIVE_SECONDS is set, for a class in a hurry or a
-    test, no training here takes more seconds than it says. The button **Stop** ends it early: `training.model` is usable at any
-    moment, and running `watch` on the same training again goes on. The notebook's own interrupt (■) or
-    Ctrl-C does the same, and works everywhere; the button needs a notebook that hears of a click while a
-    cell runs, such as JupyterLab 4.4 with ipykernel 7. `floor`: what the expected loss cannot fall below,
-    the mean of `velocity_variance` over t and x_t, drawn as a line under the curve. `snapshots`:
-    takes those that are due. Raises `ValueError` without a budget, for a floor that is negative or not
-    finite, and for a cap that is no number above 0.
+    The button **Stop** ends it early: `training.model` is usable at any moment, and running `watch` on the
+    same training again goes on. The notebook's own interrupt (■) or Ctrl-C does the same, and works
+    everywhere; the button needs a notebook that hears of a click while a cell runs, such as JupyterLab 4.4
+    with ipykernel 7.
+
+    - `steps` or `seconds`: the budget, as in `Training.run`; where the variable FLOWLIB_LIVE_SECONDS is set,
+      for a class in a hurry or a test, no training here takes more seconds than it says
+    - `floor`: what the expected loss cannot fall below, the mean of `velocity_variance` over t and x_t,
+      drawn as a line under the curve
+    - `snapshots`: takes those that are due
+
+    Raises `ValueError` without a budget, for a floor that is negative or not finite, and for a cap that is
+    not a number above 0.
     """
     seconds = _capped(steps, seconds)
     if floor is not None and not 0 <= floor < math.inf:
         raise ValueError(f"floor needs a finite number, at least 0, but is {floor}")
-    labels = training.labels.unique().cpu()
-    labels = labels.repeat(-(-10 // len(labels)))[:10].sort().values
+    labels = labels_in_turn(training, 10).sort().values
     losses, next_picture, pressed = [], 0.0, threading.Event()
     button = widgets.Button(description="Stop", icon="stop", tooltip="Stop the training: its model is usable")
     button.on_click(lambda _: pressed.set())

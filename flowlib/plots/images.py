@@ -158,7 +158,7 @@ def _draw_canvas(canvas: np.ndarray, ax: Axes | None, names: dict[float, str]) -
         ax.annotate(name, (0, y), (-4, 0), edge, "offset points", **aside)
     if alone:
         height, width = canvas.shape
-        beside = max((math.ceil(text.get_window_extent().width) + 8 for text in ax.texts), default=0)
+        beside = max((text.get_window_extent().width + 8 for text in ax.texts), default=0)
         scale = max(1, min(5, (WIDEST - beside) // width))
         ax.figure.set_size_inches((beside + width * scale) / 100, height * scale / 100)
         ax.set_position((beside / (beside + width * scale), 0, width * scale / (beside + width * scale), 1))
