@@ -138,9 +138,7 @@ def entry_of_a_pixel(answer: Any) -> None:
     where[5, 7] = 1
     right = where.flatten().argmax()
     mistakes = {
-        "this is row 7, column 5: a whole row of 16 is counted for each row above, not for each column": 16
-        * 7
-        + 5,
+        "this is row 7, column 5: 16 are counted for each row above, not for each column": 16 * 7 + 5,
         "counting starts at 0, so the first pixel is entry 0": right + 1,
         "the rows above are counted from 1 here: five full rows stand above row 5": 16 * 4 + 7,
         "row and column are counted from 1 here; the first of each is 0": 16 * 4 + 6,
@@ -166,16 +164,13 @@ def correlation_of_two_pixels(answer: Any) -> None:
     """Exercise 3: the correlation of pixels (5, 5) and (6, 5) over the bundled threes."""
     pixels = load_digits().only(3).images.flatten(1).double()
     one, below = 16 * 5 + 5, 16 * 6 + 5
-    correlation, covariance = torch.corrcoef(pixels.T), torch.cov(pixels.T, correction=0)
+    rho, covariance = torch.corrcoef(pixels.T), torch.cov(pixels.T, correction=0)
+    both = rho[[[one], [below]], [one, below]]
     mistakes = {
         "this is the covariance; divide by both spreads to get the correlation": covariance[one, below],
-        "this goes with pixel (5, 6), the one to the right; the one below is 16 entries on": correlation[
-            one, one + 1
-        ],
-        "this goes with pixel (4, 5), the one above; rows are counted downwards": correlation[one, one - 16],
+        "this goes with pixel (5, 6), the one to the right; the one below is 16 on": rho[one, one + 1],
+        "this goes with pixel (4, 5), the one above; rows are counted downwards": rho[one, one - 16],
         "this is the covariance (with n - 1); divide by both spreads": torch.cov(pixels.T)[one, below],
-        "this is the whole matrix of the two pixels; its entry [0, 1] is the correlation": correlation[
-            [[one], [below]], [one, below]
-        ],
+        "this is the whole matrix of the two pixels; its entry [0, 1] is the correlation": both,
     }
-    check_answer("Exercise 3", answer, correlation[one, below], mistakes, tol=1e-3)
+    check_answer("Exercise 3", answer, rho[one, below], mistakes, tol=1e-3)

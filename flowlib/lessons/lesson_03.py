@@ -158,17 +158,12 @@ def two_euler_steps(answer: Any) -> None:
     """Exercise 2: two Euler steps of 1/2 in the field (-x_2, x_1), from (1, 0)."""
     turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
     x_0 = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    one = x_0 + turn @ x_0 / 2
+    one, straight, exact = x_0 + turn @ x_0 / 2, x_0 + turn @ x_0, (math.cos(1), math.sin(1))
     mistakes = {
-        "this is the exact end, (cos 1, sin 1); the question is where Euler's two steps end": (
-            math.cos(1),
-            math.sin(1),
-        ),
+        "this is the exact end, (cos 1, sin 1); the question is where Euler's two steps end": exact,
         "this is one step; the second starts here, with the velocity of this place": one,
-        "both steps took the velocity of the start; ask the field again after the first": x_0 + turn @ x_0,
-        "these steps have the size 1; two steps to t = 1 have the size 1/2": x_0
-        + turn @ x_0
-        + turn @ (x_0 + turn @ x_0),
+        "both steps took the velocity of the start; ask the field again after the first": straight,
+        "these steps have the size 1; two steps to t = 1 have the size 1/2": straight + turn @ straight,
         "this turns clockwise: the first number of the velocity is minus the second of the place": (0.75, -1),
     }
     check_answer("Exercise 2", answer, one + turn @ one / 2, mistakes)
@@ -179,8 +174,7 @@ def flow_between_times(answer: Any) -> None:
     x, s, t = torch.tensor([[0.5, -1.0, 2.0], [0.1, 0.7, 0.9], [0.8, 0.2, 0.4]], dtype=torch.float64)
     mistakes = {
         "this starts at time 0, not at time s": x + t**3,
-        "that would hold if only the time that has passed counted; but 3t² depends on the clock": x
-        + (t - s) ** 3,
+        "that holds where only the time that has passed counts; 3t² depends on the clock": x + (t - s) ** 3,
         "this runs from t to s; the question is from s to t": x + s**3 - t**3,
         "this keeps the velocity of time s all the way": x + 3 * s**2 * (t - s),
         "this keeps the velocity of time t all the way": x + 3 * t**2 * (t - s),

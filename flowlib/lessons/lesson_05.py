@@ -27,8 +27,8 @@ def moving_bell(density: Callable, field: Callable) -> Explorer:
     places = x[::24]
 
     def compute(t: float, m: float, s: float):
-        at = {time: density(x, torch.full((len(x),), time).double(), m, s) for time in (0.0, t, 1.0)}
-        return t, m, s, at, field(places, torch.full((len(places),), t).double(), m, s)
+        at = {time: density(x, _at(time, x), m, s) for time in (0.0, t, 1.0)}
+        return t, m, s, at, field(places, _at(t, places), m, s)
 
     def draw(figure: Figure, frame) -> str:
         t, m, s, at, velocity = frame
@@ -104,7 +104,7 @@ def training_stages(
 
     @torch.no_grad()
     def compute(stage: int, t: float):
-        time = torch.full((len(x),), t, dtype=torch.float64)
+        time = _at(t, x)
         model = stages[steps[stage]]
         return steps[stage], t, field(x, time), model(x, time), density(x, time)
 
@@ -134,12 +134,17 @@ def training_stages(
     )  # fmt: skip
 
 
+def _at(time: float, x: Tensor) -> Tensor:
+    """One time for all places `x` `(n, 1)`, `(n,)`."""
+    return torch.full((len(x),), time, dtype=x.dtype)
+
+
 def _lines(field: Field, density: Callable) -> list[tuple[float, Tensor, Tensor]]:
     """For each time of `SHADES`: the time, where the bell is, and the velocities there."""
     x = torch.linspace(LEFT, RIGHT, 101, dtype=torch.float64)[:, None]
     lines = []
     for time in SHADES:
-        t = torch.full((len(x),), time, dtype=torch.float64)
+        t = _at(time, x)
         here = density(x, t)[:, 0] > 0.02 * density(x, t).max()
         lines.append((time, x[here], field(x, t)[here]))
     return lines
@@ -154,7 +159,7 @@ def _draw_exact(lines: list[tuple[float, Tensor, Tensor]], ax: Axes) -> None:
 def _bell(density: Callable, time: float) -> tuple[Tensor, Tensor]:
     """Places and the density there, `(n,)` each."""
     x = torch.linspace(LEFT, RIGHT, 201, dtype=torch.float64)
-    return x, density(x[:, None], torch.full((len(x),), time, dtype=torch.float64))[:, 0]
+    return x, density(x[:, None], _at(time, x))[:, 0]
 
 
 def _draw_ends(end: Tensor, target: tuple[Tensor, Tensor], ax: Axes) -> None:

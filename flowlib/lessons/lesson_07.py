@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,7 +52,7 @@ def regressor(data: Tensor, path: AffinePath = LinearPath()) -> Explorer:
         left.legend(fontsize=10, loc="upper left", ncols=2)
 
         span = max(abs(v - u), 2.0) * 1.15
-        answers = np.linspace(u - span, u + span, 60)
+        answers = torch.linspace(u - span, u + span, 60)
         right.plot(answers, (answers - u) ** 2 + gap, color=DATA, label="against the pairs")
         right.plot(answers, (answers - u) ** 2, color=EXACT, label="against u")
         fm, cfm = (v - u) ** 2, (v - u) ** 2 + gap
@@ -112,7 +111,7 @@ def losses_at_each_time(
         return fm, [loss + at(k)[3] for k, loss in enumerate(fm)]
 
     def compute(name: str, t: float):
-        k = (ts - t).abs().argmin().item()
+        k = int((ts - t).abs().argmin())
         v = guesses[name](places[view], ts[k].expand(len(places[view])))[:, 0]
         return name, k, v, *losses(name)
 
@@ -149,9 +148,9 @@ def losses_at_each_time(
 
 def _passing(x: Tensor, t: float, data: Tensor, path: AffinePath) -> tuple[Tensor, Tensor]:
     """Weights and velocities of the pairs through each place `x` `(m, 1)` at time t: `(n, m)` both."""
-    t = torch.full((len(x),), t).to(data)
-    velocities = [conditional_velocity(x, t, end.expand_as(x), path)[:, 0] for end in data]
-    return posterior_weights(x, t, data, path).T, torch.stack(velocities)
+    times = torch.full((len(x),), t).to(data)
+    velocities = [conditional_velocity(x, times, end.expand_as(x), path)[:, 0] for end in data]
+    return posterior_weights(x, times, data, path).T, torch.stack(velocities)
 
 
 def _few_ticks(*axes: Axes) -> None:
@@ -183,11 +182,10 @@ def best_answer_and_its_loss(answer: Any) -> None:
 def floor_at_the_start(answer: Any) -> None:
     """Exercise 2: at t = 0 the gap is the total variance of the data, 39.9 for the threes."""
     points = load_digits().only(3).images.flatten(1).double()
-    n, total = len(points), (points - points.mean(0)).square().sum(1).mean()
+    (n, d), total = points.shape, (points - points.mean(0)).square().sum(1).mean()
     mistakes = {
-        "the noise is known at t = 0: x is the noise. Only x_1 varies": total + points.shape[1],
-        "this is for one pixel on average; the squared norm is a sum over all of them": total
-        / points.shape[1],
+        "the noise is known at t = 0: x is the noise. Only x_1 varies": total + d,
+        "this is for one pixel on average; the squared norm is a sum over all of them": total / d,
         "this divides by n − 1; here the 500 are all there is, each with the weight 1/n": total * n / (n - 1),
         "this is the mean of ‖x_1‖²; take off the square of the mean": points.square().sum(1).mean(),
         "this is the spread; the gap is its square": total**0.5,
