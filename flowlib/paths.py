@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowlib.types import Batch, Times, check_finite, holds, per_point
+from flowlib.types import Batch, Times, check_finite, check_tensors, holds, per_point
 
 TIME_SLACK = 1e-6  # how far a time may lie outside [0, 1]: a float32 sum t + dt near 1 is off by less
 
@@ -123,6 +123,7 @@ def check_times(t: Times) -> None:
             f"t needs a tensor of floats with one time per sample, but is {came}; "
             "for one shared time pass torch.full((len(x),), 0.5)"
         )
+    check_tensors(t=t)
     inside = (t >= -TIME_SLACK) & (t <= 1 + TIME_SLACK)  # written so that NaN does not lie inside
     if not holds(inside):
         raise ValueError(
