@@ -70,6 +70,13 @@ def test_flowlib_and_the_pinned_torch_for_cpus_are_among_the_requirements():
     assert "--extra-index-url https://download.pytorch.org/whl/cpu" in lines
 
 
+def test_binder_installs_what_a_reader_installs_and_its_server():
+    """What only tests need would make the image larger and its start slower."""
+    for_all = set(requirements(ROOT / "requirements.txt"))
+    more = [line for line in requirements(ROOT / "binder" / "requirements.txt") if line not in for_all]
+    assert [re.split("[= ]", line)[0] for line in more] == ["--extra-index-url", "notebook"]
+
+
 def test_only_binder_asks_a_second_index():
     assert not [line for line in requirements(ROOT / "requirements.txt") if "index" in line or "http" in line]
 

@@ -94,7 +94,7 @@ def test_notebook_is_what_its_source_says(source):
 @each_lesson
 def test_source_names_its_kernel_and_the_pinned_jupytext(source):
     header = source.read_text("utf-8").split("---")[1]
-    pin = re.search(r"^jupytext==(\S+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    pin = re.search(r"^jupytext==(\S+)", (ROOT / "tests/requirements.txt").read_text("utf-8"), re.MULTILINE)
     assert f"jupytext_version: {pin[1]}\n" in header
     assert re.search(r"^kernelspec:\n(  .*\n)*  name: python3$", header, re.MULTILINE)
 
