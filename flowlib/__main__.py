@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from flowlib.interrupts import defer_interrupt
 from flowlib.metrics import FEATURES, accuracy, frechet_distance
 from flowlib.models import generate
 from flowlib.parallel import join, leave
-from flowlib.training import BATCH, Training
+from flowlib.training import BATCH, Progress, Training
 
 SHOWN = 64  # digits in the player
 SPACING = 4  # step k of n ends at the time (k / n)⁴: small steps first gave the best digits
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     total, unit = _budget(options)
     if number:  # it learns along; process 0 prints, writes, and says when to stop
         with suppress(RuntimeError):  # process 0 says why
-            list(training.run(**{unit: total}))
+            list(_steps(training, options))
         leave()
         return 0
     print(f"Learning from {len(digits):,} digits for {total:g} {unit} on {device}. Ctrl-C stops early.")
@@ -79,13 +80,19 @@ def _budget(options: argparse.Namespace) -> tuple[float, str]:
     return (options.train_steps, "steps") if options.train_steps else (options.seconds, "seconds")
 
 
+def _steps(training: Training, options: argparse.Namespace) -> Iterator[Progress]:
+    """The steps of the training, until its budget is used up."""
+    steps = options.train_steps
+    return training.run(steps) if steps else training.run(seconds=options.seconds)
+
+
 def _train(training: Training, options: argparse.Namespace, stop: list) -> None:
     """Run the budget down behind a progress bar, until something is in `stop`."""
     total, unit = _budget(options)
     form = f"{{percentage:3.0f}}%|{{bar}}| {{n:.0f}}/{{total:.0f}} {unit}, {{remaining}} left{{postfix}}"
     with tqdm(total=total, bar_format=form, mininterval=0.25) as bar:
         try:
-            for progress in training.run(**{unit: total}):
+            for progress in _steps(training, options):
                 speed = progress.images / progress.seconds
                 bar.set_postfix_str(f"loss {progress.loss:.1f}, {speed:,.0f} images/s", refresh=False)
                 bar.update(progress.fraction * total - bar.n)

@@ -25,7 +25,7 @@ PATHS = {type(path).__name__: path for path in (LinearPath(), TrigonometricPath(
 COUNTERS = ("step", "seconds", "loss")
 
 
-def save_model(model: VelocityNet, path: str | Path, **notes: Any) -> None:
+def save_model(model: nn.Module, path: str | Path, **notes: Any) -> None:
     """Write a model's weights, how it is built, and `notes` (numbers or texts about it) to `path`.
 
     Raises `ValueError` for a model that could not be loaded again, such as one whose weights are NaN, and

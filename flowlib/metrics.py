@@ -3,6 +3,7 @@
 The first two are put to the *judge*, a small frozen classifier of 16×16 digits that comes with flowlib.
 """
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -186,7 +187,7 @@ def _nearest(points: Tensor, data: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return distances.float(), indices.gather(1, order)
 
 
-def _in_batches(function, images: Batch) -> Tensor:
+def _in_batches(function: Callable[[Batch], Tensor], images: Batch) -> Tensor:
     with torch.no_grad():
         return torch.cat([function(batch.cpu().float()) for batch in images.split(BATCH)])
 

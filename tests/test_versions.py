@@ -1,4 +1,4 @@
-"""The versions that are promised are those that are tested: by requirements.txt, oldest.txt, hosted CI."""
+"""The versions that are promised are those that are tested: by the requirements, oldest.txt, hosted CI."""
 
 import re
 import tomllib
@@ -13,11 +13,18 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
 NEEDED = [Requirement(text) for text in PROJECT["dependencies"] + EXTRAS]
 EVERYWHERE = {needed.name: needed.specifier for needed in NEEDED if not needed.marker}
+TO_READ_IN = {"jupyterlab", "ipykernel"}  # a learner's notebooks
+TO_SHOW = {"nbconvert"}  # a teacher's slides
+
+
+def lines(path: str) -> list[str]:
+    """The lines of a file that are no comments."""
+    return [line for line in (ROOT / path).read_text("utf-8").splitlines() if line and line[0] != "#"]
 
 
 def pins(path: str) -> dict[str, str]:
     """The version of each package that a requirements file pins."""
-    return dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE))
+    return dict(line.split("==") for line in lines(path) if "==" in line)
 
 
 def test_the_oldest_versions_admitted_are_tested():
@@ -32,9 +39,27 @@ def test_the_newest_versions_tested_are_admitted():
     assert [name for name, admitted in EVERYWHERE.items() if newest[name] not in admitted] == []
 
 
+def test_a_reader_installs_flowlib_what_it_needs_and_jupyter_and_no_more():
+    assert set(pins("requirements.txt")) == set(EVERYWHERE) | TO_READ_IN | TO_SHOW
+    assert [line for line in lines("requirements.txt") if "==" not in line] == ["-e ."]
+
+
+def test_the_tests_run_with_what_a_reader_has_and_pin_all_that_they_add():
+    """Every name twice would be a second version to keep; a name without a version another one each day."""
+    first, *more = lines("tests/requirements.txt")
+    assert first == "-r ../requirements.txt"
+    assert [line for line in more if "==" not in line] == []
+    assert set(pins("tests/requirements.txt")) & set(pins("requirements.txt")) == set()
+
+
 @pytest.fixture(scope="module")
-def jobs():
-    return yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8"))["jobs"]
+def workflow():
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def jobs(workflow):
+    return workflow["jobs"]
 
 
 def commands(job) -> list[str]:
@@ -54,4 +79,27 @@ def test_hosted_ci_takes_the_torch_of_the_requirements_and_the_oldest_of_the_res
     torch = f"torch=={pins('requirements.txt')['torch']} "
     assert all(torch in commands(job)[0] for job in jobs.values())
     assert "-r tests/oldest.txt" in commands(jobs["oldest"])[-1]
-    assert commands(jobs["oldest"])[-1].endswith("python -m pytest -n 2 --dist loadfile")
+    assert commands(jobs["oldest"])[-1].endswith(commands(jobs["newest"])[-1].split(" && ")[-1])
+
+
+def test_hosted_ci_checks_in_a_job_of_its_own_all_that_the_gate_checks_beside_the_tests(jobs):
+    said = re.findall(r'^say "([^$"]+)"$', (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    checks = [command for command in said if "pytest" not in command]
+    assert {"ruff check", "ruff format --check", "pyrefly check"} < set(checks)
+    assert commands(jobs["static"])[2:] == checks
+
+
+def test_hosted_ci_runs_once_for_a_commit_and_not_for_one_that_is_superseded(workflow):
+    """A branch with a pull request would run twice, were every push to count."""
+    on = workflow[True]  # YAML reads `on` as true
+    assert on == {"push": {"branches": ["main"]}, "pull_request": None}
+    assert "github.ref" in workflow["concurrency"]["group"]
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+
+
+def test_hosted_ci_keeps_what_pip_brought_until_a_requirement_changes(jobs):
+    for name, job in jobs.items():
+        (settings,) = [step["with"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+        watched = {path for line in settings["cache-dependency-path"].split() for path in ROOT.glob(line)}
+        named = {ROOT / path for run in commands(job) for path in re.findall(r"-r (\S+)", run)}
+        assert named | {ROOT / "requirements.txt"} <= watched, name

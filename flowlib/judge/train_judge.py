@@ -45,7 +45,7 @@ def train(images: Tensor, labels: Tensor, epochs: int, seed: int) -> Judge:
     """Fit a judge by AdamW with a one-cycle learning rate; return the moving average of its weights."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    judge = Judge().to(memory_format=torch.channels_last)
+    judge = Judge().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch forgot it
     average = deepcopy(judge)
     steps = len(images) // BATCH
     optimizer = torch.optim.AdamW(judge.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -5,6 +5,7 @@ import json
 import symtable
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 ALL_ABOVE = "or all cells above this one: Run ▸ Run All Above Selected Cell"
 
@@ -39,7 +40,7 @@ def hint(shell, name: str) -> str | None:
 
 def explain_missing_names() -> None:
     """Let Jupyter show a `NameError` with its `hint`; do nothing elsewhere, or where another handler is."""
-    shell = getattr(builtins, "get_ipython", lambda: None)()
+    shell: Any = getattr(builtins, "get_ipython", lambda: None)()
     if not hasattr(shell, "kernel") or shell.custom_exceptions:
         return
 

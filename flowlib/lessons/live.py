@@ -58,7 +58,8 @@ def watch(
     def show(progress: Progress, note: str) -> None:
         figure = Figure(figsize=(10, 2.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
-        curve(*zip(*losses), ax=left).set(xlabel="step", ylabel="loss", ylim=(0, None))
+        steps_done, values = zip(*losses)
+        curve(steps_done, values, ax=left).set(xlabel="step", ylabel="loss", ylim=(0, None))
         below = ""
         if floor is not None:
             left.axhline(floor, color=EXACT)

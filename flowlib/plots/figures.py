@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,10 +45,10 @@ def figure_png(figure: Figure | Axes, dpi: int = 100, crop: bool = True) -> byte
     `crop`: leave out empty margins, and keep what stands beyond the figure's edge; without it, the picture
     has the figure's size, and takes half the time.
     """
-    figure = figure.figure if isinstance(figure, Axes) else figure
+    whole: Any = figure.figure if isinstance(figure, Axes) else figure
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight" if crop else None, facecolor="white")
-    plt.close(figure)
+    whole.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight" if crop else None, facecolor="white")
+    plt.close(whole)
     return buffer.getvalue()
 
 
@@ -78,19 +79,19 @@ def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
     return figure, axes
 
 
-def as_array(values: Tensor | Sequence[float]) -> np.ndarray:
+def as_array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
     """The numbers of a tensor, wherever they lie, or of a list, as matplotlib takes them.
 
     Raises `ValueError` where some are complex or not finite, which matplotlib would leave out without a word.
     """
-    if isinstance(values, list | tuple | range | np.ndarray):
-        values = torch.as_tensor(values)
-    check_tensors(values=values)
-    if values.is_complex():
-        raise ValueError(f"a figure needs real numbers, but these are {values.dtype}")
-    if not values.isfinite().all():
-        raise ValueError(f"a figure needs finite numbers, but holds {values[~values.isfinite()][0].item()}")
-    return values.detach().cpu().numpy()
+    listed = isinstance(values, list | tuple | range | np.ndarray)
+    numbers: Any = torch.as_tensor(values) if listed else values
+    check_tensors(values=numbers)
+    if numbers.is_complex():
+        raise ValueError(f"a figure needs real numbers, but these are {numbers.dtype}")
+    if not numbers.isfinite().all():
+        raise ValueError(f"a figure needs finite numbers, but holds {numbers[~numbers.isfinite()][0].item()}")
+    return numbers.detach().cpu().numpy()
 
 
 def as_points(name: str, points: Tensor) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Figures of points: clouds, fields and trajectories in the plane, and numbers against time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -28,9 +29,9 @@ def clouds(points: dict[str, Tensor], ax: Axes | None = None) -> Axes:
     """Point clouds `(n, 2)` by name, each with its colour and its marker."""
     if not 1 <= len(points) <= len(CLASSES):
         raise ValueError(f"clouds draws 1 to {len(CLASSES)} clouds, but got {len(points)}")
-    points = {name: as_points(f"the cloud {name!r}", cloud) for name, cloud in points.items()}
+    places = {name: as_points(f"the cloud {name!r}", cloud) for name, cloud in points.items()}
     ax = ax or new_axes(6, 4.5)
-    for (name, cloud), colour, marker in zip(points.items(), CLASSES, MARKERS):
+    for (name, cloud), colour, marker in zip(places.items(), CLASSES, MARKERS):
         ax.scatter(*cloud.T, s=14, color=colour, marker=marker, alpha=0.5, linewidths=0, label=name)
     ax.legend(markerscale=1.6)
     return ax
@@ -63,13 +64,19 @@ def paths_2d(
     return ax
 
 
-def curve(x, y, label: str | None = None, color: str = LEARNED, ax: Axes | None = None) -> Axes:
+def curve(
+    x: Tensor | Sequence[float],
+    y: Tensor | Sequence[float],
+    label: str | None = None,
+    color: str = LEARNED,
+    ax: Axes | None = None,
+) -> Axes:
     """One line through x and y, two lists or tensors of one length, with a name for the legend."""
-    x, y = as_array(x), as_array(y)
-    if x.shape[:1] != y.shape[:1]:
-        raise ValueError(f"a curve needs as many x as y, but they have the shapes {x.shape} and {y.shape}")
+    xs, ys = as_array(x), as_array(y)
+    if xs.shape[:1] != ys.shape[:1]:
+        raise ValueError(f"a curve needs as many x as y, but they have the shapes {xs.shape} and {ys.shape}")
     ax = ax or new_axes(6, 3)
-    ax.plot(x, y, color=color, label=label)
+    ax.plot(xs, ys, color=color, label=label)
     if label:
         ax.legend()
     return ax
@@ -143,7 +150,7 @@ def lattice(
     ax = ax or new_axes(5, 4.5)
     after = images[: -len(square)].view_as(lines), images[-len(square) :]
     for (grid, filled), colour, width in (((lines, square), NOISE, 0.7), (after, color, 1.2)):
-        ax.add_collection(LineCollection(as_array(grid), colors=colour, linewidths=width))
+        ax.add_collection(LineCollection([*as_array(grid)], colors=colour, linewidths=width))
         ax.fill(*as_array(filled).T, color=colour, alpha=0.45)
     ax.autoscale_view()
     ax.set_aspect("equal")
@@ -155,9 +162,9 @@ def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> 
     looks = list(zip((*CLASSES, "black"), (*MARKERS, "D")))
     if len(lines) > len(looks):
         raise ValueError(f"log_log draws at most {len(looks)} lines, but got {len(lines)}")
-    lines = {name: (as_array(x), as_array(y)) for name, (x, y) in lines.items()}
+    drawn = {name: (as_array(x), as_array(y)) for name, (x, y) in lines.items()}
     ax = ax or new_axes(5, 3.8)
-    for (name, (x, y)), (colour, marker) in zip(lines.items(), looks):
+    for (name, (x, y)), (colour, marker) in zip(drawn.items(), looks):
         look = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.5}
         ax.loglog(x, y, label=name, **look)
     ax.minorticks_off()
@@ -165,7 +172,7 @@ def log_log(lines: dict[str, tuple[Tensor, Tensor]], ax: Axes | None = None) -> 
     return ax
 
 
-def against_time(trajectory: Trajectory, color: str = LEARNED, ax: Axes | None = None, **line) -> Axes:
+def against_time(trajectory: Trajectory, color: str = LEARNED, ax: Axes | None = None, **line: Any) -> Axes:
     """Trajectories of numbers, `xs` `(time, batch, 1)`: x upwards, t from left to right."""
     ts, xs = as_array(trajectory.ts), as_array(trajectory.xs)
     if xs.ndim != 3 or xs.shape[2] != 1 or ts.shape != xs.shape[:1]:
@@ -203,7 +210,7 @@ def pulls(
     for end, color, width, layer in shafts:
         style = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
         style["mutation_scale"] = 10 + 2 * width
-        ax.annotate("", end.tolist(), x.tolist(), arrowprops=style, zorder=layer)
+        ax.annotate("", tuple(end.tolist()), tuple(x.tolist()), arrowprops=style, zorder=layer)
     diamonds(ends, ax)
     ax.scatter(*x.tolist(), s=60, color=MARK, zorder=6, label="x")
     ax.set_aspect("equal")
