@@ -151,8 +151,7 @@ def _draw_canvas(canvas: np.ndarray, ax: Axes | None, names: dict[float, str]) -
     On a figure of its own, each pixel is a whole number of screen pixels wide, and the names have room.
     """
     alone = ax is None
-    figure: Any = ax.figure if ax else plt.figure(dpi=100)
-    ax = ax or figure.add_axes((0, 0, 1, 1))
+    ax = ax or plt.figure(dpi=100).add_axes((0, 0, 1, 1))
     ax.imshow(canvas, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     edge, aside = ax.get_yaxis_transform(), {"ha": "right", "va": "center", "fontsize": 11}
@@ -162,6 +161,7 @@ def _draw_canvas(canvas: np.ndarray, ax: Axes | None, names: dict[float, str]) -
         height, width = canvas.shape
         beside = max((text.get_window_extent().width + 8 for text in ax.texts), default=0)
         scale = max(1, min(5, (WIDEST - beside) // width))
+        figure: Any = ax.figure
         figure.set_size_inches((beside + width * scale) / 100, height * scale / 100)
         ax.set_position((beside / (beside + width * scale), 0, width * scale / (beside + width * scale), 1))
     return ax
