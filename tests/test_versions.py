@@ -82,11 +82,14 @@ def test_hosted_ci_takes_the_torch_of_the_requirements_and_the_oldest_of_the_res
     assert commands(jobs["oldest"])[-1].endswith(commands(jobs["newest"])[-1].split(" && ")[-1])
 
 
-def test_hosted_ci_checks_in_a_job_of_its_own_all_that_the_gate_checks_beside_the_tests(jobs):
+def test_hosted_ci_has_jobs_of_their_own_for_all_that_the_gate_does_beside_the_command_of_the_readme(jobs):
     said = re.findall(r'^say "([^$"]+)"$', (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
     checks = [command for command in said if "pytest" not in command]
+    slow = [command for command in said if "pytest" in command]
     assert {"ruff check", "ruff format --check", "pyrefly check"} < set(checks)
     assert commands(jobs["static"])[2:] == checks
+    assert {"-m slow", "--nbval-lax"} <= set(re.findall(r"-m slow|--nbval-lax", " ".join(slow)))
+    assert commands(jobs["slow"])[2:] == slow
 
 
 def test_hosted_ci_runs_once_for_a_commit_and_not_for_one_that_is_superseded(workflow):
