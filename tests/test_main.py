@@ -106,7 +106,7 @@ def test_ctrl_c_in_the_middle_of_training_still_writes_everything(tmp_path):
         shown += piece
     process.send_signal(signal.SIGINT)
     try:
-        _, rest = process.communicate(timeout=120)
+        _, rest = process.communicate(timeout=900)
     finally:
         process.kill()
     assert process.returncode == 0, rest

@@ -64,7 +64,7 @@ leave()
 def torchrun(*command: str) -> subprocess.CompletedProcess:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *command], capture_output=True, text=True, timeout=240, env=environment)
+    done = subprocess.run([*launch, *command], capture_output=True, text=True, timeout=900, env=environment)
     assert done.returncode == 0, done.stderr
     return done
 
