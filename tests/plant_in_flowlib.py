@@ -11,34 +11,34 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a file that changes within a second would be taken for the same
-sys.dont_write_bytecode = True
+sys.dont_write_bytecode = True  # of a file that changes twice in a second, an earlier one would be taken
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take longer than the tests
 
 import hypothesis  # noqa: E402, F401
 import matplotlib.pyplot  # noqa: E402, F401
 import numpy  # noqa: E402, F401
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from planted_bugs import IN_FLOWLIB, planted  # noqa: E402
+from planted_bugs import IN_FLOWLIB, Bug, planted  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(test: str, folder: Path) -> None:
-    """Run one test on the flowlib in `folder`, print what came of it, and end this process."""
+def run(bug: Bug, folder: Path) -> None:
+    """Run a mistake's test on the flowlib in `folder`, print what came of it, and end this process."""
+    test = str(ROOT / "tests" / bug.red)
     said = folder / "said"
     sys.path.insert(0, str(folder))
     kept, log = os.dup(1), os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
-    code = pytest.main(
-        ["-qx", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", f"--rootdir={ROOT}", test]
-    )
+    code = pytest.main(["-qx", "-p", "no:cacheprovider", "-o", "addopts=", f"--rootdir={ROOT}", test])
     sys.stdout.flush()
     os.dup2(kept, 1)
     import flowlib
 
     assert Path(flowlib.__file__).parents[1] == folder
-    print(json.dumps({"test": test, "code": int(code), "said": said.read_text("utf-8")[-2000:]}), flush=True)
+    outcome = {"bug": bug.name, "code": int(code), "said": said.read_text("utf-8")[-2000:]}
+    print(json.dumps(outcome), flush=True)
     os._exit(0)
 
 
@@ -54,7 +54,7 @@ def main() -> None:
             whole = file.read_text("utf-8")
             file.write_text(planted(whole, bug), "utf-8")
             if not (child := os.fork()):
-                run(str(ROOT / "tests" / bug.red), folder)
+                run(bug, folder)
             os.waitpid(child, 0)
             file.write_text(whole, "utf-8")
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,9 @@ from planted_bugs import IN_FLOWLIB
 TESTS = Path(__file__).parent
 
 
-@cache
-def outcomes() -> list[dict]:
-    """What `plant_in_flowlib.py` tells of each mistake, in their order."""
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, dict]:
+    """What `plant_in_flowlib.py` tells of each mistake, by its name."""
     done = subprocess.run(
         [sys.executable, str(TESTS / "plant_in_flowlib.py")],
         capture_output=True,
@@ -26,12 +25,12 @@ def outcomes() -> list[dict]:
         env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return {outcome["bug"]: outcome for outcome in map(json.loads, done.stdout.splitlines())}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each mistake gets a copy of one process by os.fork")
 @pytest.mark.parametrize("bug", IN_FLOWLIB, ids=lambda bug: bug.name)
-def test_a_bug_in_flowlib_turns_a_test_red(bug):
-    outcome = outcomes()[IN_FLOWLIB.index(bug)]
+def test_a_bug_in_flowlib_turns_a_test_red(outcomes, bug):
+    outcome = outcomes[bug.name]
     assert outcome["code"] == 1, f"{bug.red} does not notice:\n{outcome['said']}"
     assert "1 failed" in outcome["said"]

@@ -26,13 +26,18 @@ each_lesson = pytest.mark.parametrize("number", NUMBERS)
 
 
 @cache
-def walk(number: str, *how: str) -> list[dict]:
-    """The report of a walk through this lesson."""
-    done = subprocess.run(
+def _walked(number: str, *how: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
         [sys.executable, str(TESTS / "walk.py"), number, *how],
-        capture_output=True, encoding="utf-8",
+        capture_output=True,
+        encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+    )
+
+
+def walk(number: str, *how: str) -> list[dict]:
+    """The report of a walk through this lesson, which is taken once."""
+    done = _walked(number, *how)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
