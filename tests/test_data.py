@@ -791,6 +791,7 @@ def test_others_may_read_the_cache_as_far_as_the_umask_says(mnist):
     assert full.cache_path("train").stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 def test_two_processes_that_start_at_once_both_get_the_digits(mnist):
     program = """if True:
         import json, sys
@@ -821,6 +822,7 @@ def test_two_processes_that_start_at_once_both_get_the_digits(mnist):
 @pytest.mark.skipif(
     os.name == "nt", reason="Windows does not replace a file that is open; the cache is then left as it is"
 )
+@pytest.mark.slow
 def test_one_who_reads_while_two_others_write_never_finds_half_a_file(monkeypatch, tmp_path):
     n = 20000
     images = np.random.default_rng(2).integers(0, 256, (n, 16, 16), dtype=np.uint8)

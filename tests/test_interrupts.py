@@ -102,6 +102,7 @@ def begun(few_digits, tmp_path):
     return tmp_path / "begun", state(through)
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_of_training_loses_no_step_and_changes_nothing(begun, few_digits):
     path, expected = begun
     where = (training.__file__, interrupts.__file__, contextlib.__file__)
@@ -168,6 +169,7 @@ def tiny_command(few_digits, monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_any_line_of_the_command_keeps_what_was_learned(tiny_command, tmp_path):
     def run():
         with contextlib.suppress(SystemExit):
@@ -255,6 +257,7 @@ KILLER = """if True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")
 def test_a_writer_that_is_killed_leaves_a_whole_model_and_its_litter_is_cleared(tmp_path):
     path = tmp_path / "model.safetensors"

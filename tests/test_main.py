@@ -95,6 +95,7 @@ def test_an_output_folder_that_is_a_file_gets_exit_code_2(tmp_path, capsys):
     assert stop.value.code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a whole console")
 def test_ctrl_c_in_the_middle_of_training_still_writes_everything(tmp_path):
     command = [sys.executable, "-m", "flowlib", "--seconds", "600", "--samples", "70", "--steps", "2"]

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from flowlib.data import Digits, load_digits
 from flowlib.training import Training
 
+pytestmark = pytest.mark.slow
 SCRIPT = """
 import json, sys
 import torch

@@ -133,6 +133,7 @@ BOUNDED = """if True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited and counted as Linux does")
 def test_what_would_fill_the_memory_is_refused_within_100_megabytes(path, tmp_path, monkeypatch):
     """A cache of 400 MB packed in 0.4 MB; models of 50 MB and of a terabyte, of zeros that take no room."""

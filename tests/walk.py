@@ -1,9 +1,10 @@
-"""python tests/walk.py 06: walk once through a lesson, and plant each of its mistakes in a copy on the way.
+"""python tests/walk.py 06: walk once through a lesson, and on the way let copies of it stray.
 
-Prints a JSON line for each cell, `{"cell": 7, "printed": "…", "error": ""}`, and for each mistake,
-`{"bug": "…", "red": "…"}` with the message of the first cell that fails. Where a mistake's cell comes up, a
-copy of the process goes on with the mistake in it, so that the lesson itself runs once. With `--again`: each
-cell twice in place, then all once more, without mistakes; and each cell right after the first.
+Prints a line of JSON for each cell, `{"cell": 7, "printed": "…", "error": ""}`. Where a cell comes up for
+which a mistake is planted, a copy of the process goes on with it, up to the first cell that fails, whose
+message it prints: `{"bug": "…", "red": "…"}`. After each cell a copy runs it a second time,
+`{"again": 7, "error": ""}`, and at the end all are run once more, `{"once more": 7, "error": ""}`: both but
+for cells that take long.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import io
 import json
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from planted_bugs import IN_LESSONS  # noqa: E402
 from flowlib.lessons import CheckFailed  # noqa: E402
 
 PASSED_OVER = {"explorer", "exercise", "solution", "live"}  # by a copy with a mistake, on its way to a check
+LONG = 1.0  # seconds of processor time; such cells are run once
 
 
 def run(cell: Cell, names: dict) -> tuple[str, Exception | None]:
@@ -45,44 +48,46 @@ def told(error: Exception | None) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def report(**facts) -> None:
+def report(facts: dict) -> None:
     """Print a line of JSON."""
     print(json.dumps(facts), flush=True)
 
 
-def once(cells: list[Cell], bugs: list) -> None:
-    """Run the cells, and where one holds a bug, a copy of the process that has it."""
-    names = {"__name__": "__main__"}
+@contextlib.contextmanager
+def copy_of_the_process():
+    """Give True in a copy of this process, which ends with the block, and False in the one that waits for it."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os._exit(0)
+
+
+def main(number: str) -> None:
+    """Walk through the lesson of this number."""
+    (source,) = [source for source in SOURCES if source.name.startswith(number)]
+    cells, names, short = code_cells(source), {"__name__": "__main__"}, []
     for place, cell in enumerate(cells):
-        for bug in [bug for bug in bugs if bug.old in cell.code]:
-            if child := os.fork():
-                os.waitpid(child, 0)
-                continue
-            following = [later for later in cells[place + 1 :] if not later.tags & PASSED_OVER]
-            spoiled = (run(each, names)[1] for each in (cell.with_(bug.old, bug.new), *following))
-            report(bug=bug.name, red=told(next(filter(None, spoiled), None)))
-            os._exit(0)
+        for bug in [bug for bug in IN_LESSONS if bug.where == number and bug.old in cell.code]:
+            with copy_of_the_process() as here:
+                if here:
+                    following = [later for later in cells[place + 1 :] if not later.tags & PASSED_OVER]
+                    spoiled = (run(each, names)[1] for each in (cell.with_(bug.old, bug.new), *following))
+                    report({"bug": bug.name, "red": told(next(filter(None, spoiled), None))})
+        begin = time.process_time()
         printed, error = run(cell, names)
-        report(cell=cell.number, printed=printed, error=told(error))
-
-
-def again(cells: list[Cell]) -> None:
-    """Run each cell twice in place, then all once more; then each right after the first."""
-    names = {"__name__": "__main__"}
-    for cell in (*(cell for cell in cells for _ in range(2)), *cells):
-        report(cell=cell.number, error=told(run(cell, names)[1]))
-    begin = {"__name__": "__main__"}
-    run(cells[0], begin)
-    for cell in cells[1:]:
-        error = run(cell, dict(begin))[1]
-        report(early=cell.number, lacks=error.name if isinstance(error, NameError) else None)
+        report({"cell": cell.number, "printed": printed, "error": told(error)})
+        if time.process_time() - begin < LONG:
+            short.append(cell)
+            with copy_of_the_process() as here:
+                if here:
+                    report({"again": cell.number, "error": told(run(cell, names)[1])})
+    for cell in short:
+        report({"once more": cell.number, "error": told(run(cell, names)[1])})
 
 
 if __name__ == "__main__":
-    number, *how = sys.argv[1:]
-    (source,) = [source for source in SOURCES if source.name.startswith(number)]
-    if how == ["--again"]:
-        again(code_cells(source))
-    else:
-        planted = [bug for bug in IN_LESSONS if bug.where == number] if hasattr(os, "fork") else []
-        once(code_cells(source), planted)
+    main(sys.argv[1])

@@ -196,6 +196,7 @@ def test_the_words_take_the_colour_of_the_theme_and_the_paper_stays_white(show):
     assert seen(page) == BLANK
 
 
+@pytest.mark.slow
 def test_in_jupyterlab_the_picture_follows_the_mouse_and_the_keys_and_the_notebook_takes_neither(
     chromium, lab
 ):

@@ -6,6 +6,7 @@ import pytest
 from build import SOURCES, read_source
 from lab import pictures
 
+pytestmark = pytest.mark.slow
 CONTROLS = "[role=slider], select, button, input, textarea"
 PLAY_A_LITTLE = """async (controls) => {
   const canvases = [...controls.getRootNode().querySelectorAll("canvas")];
