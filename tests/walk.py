@@ -55,7 +55,7 @@ def report(facts: dict) -> None:
 
 @contextlib.contextmanager
 def copy_of_the_process():
-    """Give True in a copy of this process, which ends with the block, and False in the one that waits for it."""
+    """True in a copy of this process, which ends with the block; False in this one, which waits for it."""
     if child := os.fork():
         os.waitpid(child, 0)
         yield False
