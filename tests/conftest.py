@@ -31,17 +31,26 @@ def pytest_configure(config) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"  # of the kernels and other processes that it starts
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
-    """Let one process have all tests of a file, or of a lesson where a file has tests for each of them."""
+    """Put what takes longest first."""
+    items.sort(key=lambda item: _rank(item.nodeid))
 
-    def rank(item) -> int:
-        return next((i for i, part in enumerate(LONGEST_FIRST) if part in item.nodeid), len(LONGEST_FIRST))
 
-    items.sort(key=rank)
-    for item in items:
-        lesson = re.search(r"\[(\d\d)\b", item.name) if rank(item) < len(LONGEST_FIRST) else None
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{lesson[1] if lesson else ''}"))
+def pytest_xdist_make_scheduler(config, log):
+    """Let one process have all tests of a file, or of a lesson in a file that has long tests for each."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByLesson(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            lesson = re.search(r"\[(\d\d)\b", test) if _rank(nodeid) < len(LONGEST_FIRST) else None
+            return f"{file}{lesson[1] if lesson else ''}"
+
+    return ByLesson(config, log)
+
+
+def _rank(nodeid: str) -> int:
+    return next((i for i, part in enumerate(LONGEST_FIRST) if part in nodeid), len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ def test_a_cell_can_be_run_twice_and_all_of_them_once_more(number):
     again, once_more = walk(number, "again"), walk(number, "once more")
     assert [fact for fact in again + once_more if fact["error"]] == []
     assert [fact["again"] for fact in again] == [fact["once more"] for fact in once_more]
-    assert len(again) > 0.7 * len(cells_of(number))
+    assert len(again) > 0.5 * len(cells_of(number))
 
 
 @forks

@@ -25,7 +25,7 @@ from planted_bugs import IN_LESSONS  # noqa: E402
 from flowlib.lessons import CheckFailed  # noqa: E402
 
 PASSED_OVER = {"explorer", "exercise", "solution", "live"}  # by a copy with a mistake, on its way to a check
-LONG = 1.0  # seconds of processor time; such cells are run once
+LONG = 0.3  # seconds of processor time; such cells are run once
 
 
 def run(cell: Cell, names: dict) -> tuple[str, Exception | None]:
