@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: _rank(item.nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)  # also where pytest-xdist is not loaded
 def pytest_xdist_make_scheduler(config, log):
     """Let one process have all tests of a file, or of a lesson in a file that has long tests for each."""
     from xdist.scheduler import LoadScopeScheduling
