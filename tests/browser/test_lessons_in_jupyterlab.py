@@ -122,7 +122,9 @@ def test_a_player_obeys_the_keys_and_the_notebook_does_not_take_them(lesson):
                 slider.press(key)
                 seen.append((slider.input_value(), pictures(images)))
             (_, _), (low, first), (middle, second), (back, again), (high, last) = seen
-            assert 0 == float(low) == float(back) < float(middle) < float(high) == 1
+            assert 0 == float(low) == float(back) < float(middle) <= float(high) == 1
+            short = slider.get_attribute("aria-label") == "Training step"  # stopped early, it has two moments
+            assert short or float(middle) < 1
             assert first == again != second and first != last == seen[0][1]
             assert slider.evaluate("one => one.getRootNode().activeElement === one")
             assert lesson.page.evaluate("taken") == []
