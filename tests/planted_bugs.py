@@ -1,4 +1,9 @@
-"""The planted mistakes of `planted_bugs.txt`, as a list for flowlib and one for the lessons."""
+"""Mistakes that learners and programmers make, and what notices each, as the files in `planted` tell them.
+
+A file has one part for each place, `# 06` for a lesson's cells or `# losses.py` for a file of flowlib. A
+mistake is a line `name => what turns red`, then the lines with - that become those with +. What turns red is
+how the message of the lesson's check begins; or, for flowlib, a test as file::name.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +20,9 @@ class Bug(NamedTuple):
 
 
 def _read(table: str) -> list[Bug]:
-    """The bugs of a table: under its `# where`, each a line `name => red`, then `- ` and `+ ` lines."""
+    """The bugs of one file's text."""
     bugs = []
-    for part in table.split("\n# ")[1:]:
+    for part in f"\n{table}".split("\n# ")[1:]:
         where, *entries = part.strip("\n").split("\n\n")
         for entry in entries:
             title, *lines = entry.split("\n")
@@ -27,7 +32,8 @@ def _read(table: str) -> list[Bug]:
     return bugs
 
 
-_BUGS = _read(Path(__file__).with_suffix(".txt").read_text("utf-8"))
+_FILES = sorted(Path(__file__).with_name("planted").glob("*.txt"))
+_BUGS = [bug for file in _FILES for bug in _read(file.read_text("utf-8"))]
 IN_LESSONS = [bug for bug in _BUGS if bug.where.isdigit()]
 IN_FLOWLIB = [bug for bug in _BUGS if not bug.where.isdigit()]
 
