@@ -27,7 +27,8 @@ class Explorer(widgets.VBox):
 
     `compute(**values) -> frame` makes a frame from the values of the controls and is cached;
     `draw(figure, frame) -> alt` draws it and returns its text alternative; `size` in inches; `controls`: a
-    widget with a `value` per name. Setting a control's `value` from code is the same as moving it by hand.
+    widget with a `value` per name. Setting a control's `value` from code is the same as moving it by hand:
+    `figure` and `alt` are what is shown then.
     """
 
     def __init__(self, compute: Callable, draw: Callable, size: tuple[float, float], **controls):
@@ -36,8 +37,8 @@ class Explorer(widgets.VBox):
         places = []  # of the axes, found once: searching them again would double the wait, and let them jump
 
         def refresh(_change=None) -> None:
-            figure = Figure(figsize=size)
-            alt = draw(figure, frame_of(**{name: control.value for name, control in controls.items()}))
+            self.figure = figure = Figure(figsize=size)
+            self.alt = draw(figure, frame_of(**{name: control.value for name, control in controls.items()}))
             if not places:
                 figure.set_layout_engine("constrained")
                 figure.draw_without_rendering()
@@ -45,7 +46,7 @@ class Explorer(widgets.VBox):
                 places.extend(ax.get_position(original=True) for ax in figure.axes)
             for ax, place in zip(figure.axes, places, strict=True):
                 ax.set_position(place, which="original")
-            picture = figure_html(figure, alt, crop=False)
+            picture = figure_html(figure, self.alt, crop=False)
             self.picture.value = picture.replace("<img ", f'<img onload="{AT_HAND}" ', 1)
 
         for control in controls.values():

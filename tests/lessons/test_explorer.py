@@ -6,9 +6,11 @@ import io
 from importlib import import_module
 from pkgutil import iter_modules
 
+import oracle_01
 import pytest
 import torch
 from PIL import Image
+from seen import hold
 from torch.distributions import Normal
 
 from flowlib import lessons
@@ -121,6 +123,26 @@ def test_the_table_has_every_explorer_of_every_lesson():
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_an_explorer_of_the_lessons_follows_each_of_its_controls(name, move, digits):
     move.every(EXPLORERS[name](digits))
+
+
+ORACLES = {name: case for module in (oracle_01,) for name, case in module.EXPLORERS.items()}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_an_explorer_shows_what_an_independent_calculation_gives_at_every_setting(name, digits):
+    explorer = ORACLES[name].make(digits)
+    for setting in ORACLES[name].settings:
+        for control, value in setting.items():
+            explorer.controls[control].value = value
+        values = {control: widget.value for control, widget in explorer.controls.items()}
+        hold(explorer, ORACLES[name].expected(digits, **values))
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_each_control_of_an_explorer_is_tried_at_three_values_or_all(name, digits):
+    for control, widget in ORACLES[name].make(digits).controls.items():
+        values = {setting[control] for setting in ORACLES[name].settings if control in setting}
+        assert len(values) >= min(3, len(getattr(widget, "options", "any"))), f"{control}: {values}"
 
 
 def picture(explorer):
