@@ -1,9 +1,11 @@
-"""What the explorers of lesson 01 are to show."""
+"""What the explorers of lesson 01 are to show, and how its exercises answer."""
 
 import numpy as np
 import torch
 from seen import Artist, Explored, Panel, View, mosaic
+from tried import Exercise
 
+from flowlib.data import load_digits
 from flowlib.lessons import lesson_01
 from flowlib.lessons.drawings import READY_MADE
 from flowlib.plots import CLASSES, DATA, MARK
@@ -97,3 +99,21 @@ EXPLORERS = {
         drawing_as_vector,
     ),
 }
+
+THREES = load_digits().only(3).images.flatten(1).numpy()
+
+EXERCISES = [
+    Exercise(
+        lesson_01.entry_of_a_pixel,
+        [87, np.int64(87)],
+        {117: "row 7, column 5", 88: "starts at 0", 70: "counted from 1"},
+    ),
+    Exercise(
+        lesson_01.distance_of_two_noises, [512, 2 * 256], {256: "two draws both stray", 22.627: "its square"}
+    ),
+    Exercise(
+        lesson_01.correlation_of_two_pixels,
+        [np.corrcoef(THREES[:, 85], THREES[:, 101])[0, 1]],
+        {0.0: "is not it"},
+    ),
+]

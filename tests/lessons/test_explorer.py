@@ -4,9 +4,9 @@ import base64
 import inspect
 import io
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
-import oracle_01
 import pytest
 import torch
 from PIL import Image
@@ -125,7 +125,8 @@ def test_an_explorer_of_the_lessons_follows_each_of_its_controls(name, move, dig
     move.every(EXPLORERS[name](digits))
 
 
-ORACLES = {name: case for module in (oracle_01,) for name, case in module.EXPLORERS.items()}
+MODULES = [import_module(file.stem) for file in sorted(Path(__file__).parent.glob("oracle_*.py"))]
+ORACLES = {name: case for module in MODULES for name, case in module.EXPLORERS.items()}
 
 
 @pytest.mark.parametrize("name", ORACLES)
