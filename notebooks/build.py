@@ -21,7 +21,12 @@ from slides import mark, split_at_breaks
 NOTEBOOKS = Path(__file__).resolve().parent
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.md"))
 LARGEST = 3_000_000  # bytes; repository viewers give up on larger files
-LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+LANGUAGE = {
+    "name": "python",
+    "pygments_lexer": "ipython3",
+    "file_extension": ".py",
+    "nbconvert_exporter": "python",
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "Interactive: run this cell to use its controls."
 

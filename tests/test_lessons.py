@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from functools import cache
 from html.parser import HTMLParser
@@ -158,10 +159,38 @@ def test_it_has_every_part_and_each_in_its_place(source):
 
 @each_lesson
 def test_setup_imports_openly_and_installs_nothing(source):
-    setup = code(cells(source))[0].source.splitlines()
+    setup = [line.split("  #")[0].strip() for line in code(cells(source))[0].source.splitlines()]
     assert {"import torch", "import flowlib as fl"} <= set(setup)
     for cell in code(cells(source)):
-        assert not re.search(r"import \*|^\s*[!%]|pip install", cell.source, re.MULTILINE), cell.source
+        assert not re.search(r"import \*|^\s*[!%]|^[^#]*pip install", cell.source, re.MULTILINE), cell.source
+
+
+ALONE = """
+import sys, types
+from IPython.core.interactiveshell import InteractiveShell
+
+class Nowhere:
+    def find_spec(self, name, path=None, target=None):
+        if name == "flowlib":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Nowhere())
+sys.modules["torch"] = types.ModuleType("torch")
+InteractiveShell.instance().run_cell(sys.stdin.read())
+"""
+
+
+def test_a_lesson_that_was_downloaded_alone_says_how_to_get_flowlib():
+    setup = code(cells(build.SOURCES[0]))[0].source
+    done = subprocess.run([sys.executable, "-c", ALONE], input=setup, capture_output=True, encoding="utf-8")
+    shown = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)
+    assert "No module named 'flowlib'" in shown
+    assert "python -m pip install -r requirements.txt in their repository" in shown
+    assert "stranger's" in shown
+
+
+def test_every_lesson_imports_flowlib_with_the_same_words():
+    assert len({code(cells(source))[0].source.split("from flowlib")[0] for source in build.SOURCES}) == 1
 
 
 @each_lesson
