@@ -1,6 +1,7 @@
 """The canvas of the drawing explorers in a real browser, with a model that stands for the kernel's."""
 
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -196,17 +197,37 @@ def test_the_words_take_the_colour_of_the_theme_and_the_paper_stays_white(show):
     assert seen(page) == BLANK
 
 
+class Impatient:
+    """A browser in which anywidget gives a widget's script no time at all, as on a busy machine."""
+
+    def __init__(self, browser):
+        self.browser, self.hurried = browser, []
+
+    def new_context(self, **settings):
+        context = self.browser.new_context(**settings)
+        context.route("**/anywidget/static/*.js", self.hurry)
+        return context
+
+    def hurry(self, route):
+        answer = route.fetch()
+        script, count = re.subn(r"(AbortSignal\.timeout)\(2000\)", r"\1(0)", answer.text())
+        self.hurried.append(count)
+        route.fulfill(response=answer, body=script)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("busy", [False, True])
 def test_in_jupyterlab_the_picture_follows_the_mouse_and_the_keys_and_the_notebook_takes_neither(
-    chromium, lab
+    chromium, lab, busy
 ):
+    browser = Impatient(chromium) if busy else chromium
     code = "import flowlib as fl\nfrom flowlib.lessons import lesson_01\n"
     code += "lesson_01.drawing_as_vector(fl.load_digits().only(3))"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(code)], metadata={"kernelspec": kernel}
     )
-    with lab.open(chromium, notebook, "drawing") as page:
+    with lab.open(browser, notebook, "drawing") as page:
         page.run_all()
         picture = page.page.locator(".jupyter-widgets").get_by_role("img")
 
@@ -227,3 +248,4 @@ def test_in_jupyterlab_the_picture_follows_the_mouse_and_the_keys_and_the_notebo
         arrives("".join(map(max, kept, ink((13, 11)))), "the keys")
         assert page.cells.count() == 1 and page.prompts() == ["[1]:"]
         assert page.script_errors == page.complaints() == []
+        assert not busy or any(browser.hurried)
