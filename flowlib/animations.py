@@ -19,7 +19,7 @@ from importlib import resources
 from itertools import count, groupby
 from numbers import Integral
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -52,13 +52,19 @@ class Player:
     """A player as a piece of HTML: a notebook displays it, `save` makes a page of it."""
 
     html: str = field(repr=False)
-    title: str = ""
+    title: str
+    alt: str = field(repr=False)
+    poster: str = field(repr=False)  # a PNG file, base64
 
-    def _repr_html_(self) -> str:
-        return self.html
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """The player, and for viewers without HTML its poster and its words."""
+        views = {"text/html": self.html, "image/png": self.poster, "text/plain": self.alt}
+        return views, {"image/png": {"alt": self.alt}}
 
     def save(self, path: str | Path) -> None:
-        """Write a complete page to `path`, whole or not at all, for any browser, offline."""
+        """Write a complete page to the file `path`, whole or not at all, for any browser, offline."""
+        if Path(path).is_dir():
+            raise ValueError(f'save needs the name of a file, "player.html", but {str(path)!r} is a folder')
         page = _PAGE.format(title=html.escape(self.title or "Trajectory"), body=self.html)
         write_atomically(path, page.encode())
 
@@ -154,30 +160,19 @@ def _player(film: _Film, columns: int, title: str, alt: str, seconds: float) -> 
         raise ValueError('a player needs words for those who cannot see it: alt="..."')
     batch, height, width = film.xs.shape[2:]
     packed = _pack(_as_bytes(film.xs).reshape(-1, batch, height, width))
-    data = {
-        "states": base64.b64encode(packed).decode(),
-        "ts": film.ts.tolist(),
-        "steps": film.steps,
-        "width": width,
-        "height": height,
-        "columns": columns,
-        "captions": film.captions,
-        "title": title,
-        "alt": alt,
-        "seconds": float(seconds),
-    }
+    data = {"states": base64.b64encode(packed).decode(), "ts": film.ts.tolist(), "steps": film.steps}
+    data |= {"width": width, "height": height, "columns": columns, "seconds": float(seconds)}
+    data |= {"captions": film.captions, "title": title, "alt": alt}
     name = f"flow-{next(_numbers)}-{zlib.crc32(packed):08x}"
     script = resources.files("flowlib").joinpath("player.js").read_text("utf-8").strip()
     data = json.dumps(data).replace("<", "\\u003c")  # no text of the user's can end the script
-    picture = base64.b64encode(_png(_as_bytes(film.poster))).decode()
+    poster = base64.b64encode(_png(_as_bytes(film.poster))).decode()
     shown = f"{POSTER} of {batch} images" if batch > POSTER else "Each image"
     heading = f"<p><strong>{html.escape(title)}</strong></p>\n" if title else ""
-    return Player(
-        f'<div id="{name}">\n{heading}<img src="data:image/png;base64,{picture}" '
-        f'alt="{html.escape(alt)}" style="max-width:100%">\n<p>{shown}, {film.words}.</p>\n</div>\n'
-        f'<script>\n{script}("{name}", {data});\n</script>',
-        title,
-    )
+    img = f'<img src="data:image/png;base64,{poster}" alt="{html.escape(alt)}" style="max-width:100%">'
+    page = f'<div id="{name}">\n{heading}{img}\n<p>{shown}, {film.words}.</p>\n</div>\n'
+    page += f'<script>\n{script}("{name}", {data});\n</script>'
+    return Player(page, title, alt, poster)
 
 
 def _checked(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:

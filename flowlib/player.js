@@ -26,8 +26,8 @@
     :host { display: block; margin: 8px 0 20px; font-size: 14px; line-height: 1.4; }
     #title { margin: 0 0 16px; font-weight: 600; } #title:empty { display: none; }
     #images { display: grid; grid-template-columns: repeat(${columns}, minmax(0, ${cell}px)); gap: 6px; }
-    figure { margin: 0; } canvas { display: block; width: 100%; border-radius: 2px; image-rendering: pixelated; }
-    figcaption { margin: 2px 0 6px; font-size: 12px; text-align: center; overflow-wrap: anywhere; }
+    figure { margin: 0; container-type: inline-size; } canvas { display: block; width: 100%; border-radius: 2px; image-rendering: pixelated; }
+    figcaption { margin: 2px 0 6px; font-size: clamp(8px, ${170 / letters}cqi, 12px); text-align: center; overflow-wrap: anywhere; }
     #controls { display: flex; flex-wrap: wrap; align-items: center; gap: 12px; margin-top: 20px;
       max-width: ${Math.max(columns * (cell + 6) - 6, 360)}px; }
     button { display: flex; align-items: center; justify-content: center; gap: 8px; width: 40px; height: 40px;

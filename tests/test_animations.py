@@ -5,11 +5,13 @@ import io
 import json
 import re
 import zlib
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 
 from flowlib.animations import Player, training_player, trajectory_player
 from flowlib.solvers import Trajectory
@@ -106,9 +108,30 @@ def test_the_poster_shows_images_as_rows_and_time_from_left_to_right():
             assert np.abs(cell - grey(trajectory.xs[time, image, 0])).max() <= 3
 
 
-def test_the_poster_stays_small_for_many_images_and_states():
-    picture = poster(trajectory_player(blend(batch=40, times=101)).html)
+def test_the_poster_stays_small_and_shows_the_first_images_at_times_evenly_spread():
+    trajectory = blend(batch=40, times=101)
+    trajectory = Trajectory(trajectory.ts**2, trajectory.xs)
+    picture = poster(trajectory_player(trajectory).html)
     assert picture.shape == (8 * 54 - 6, 8 * 54 - 6)
+    for column in range(8):
+        k = min(range(101), key=lambda k: abs(trajectory.ts[k].item() - column / 7))
+        cells = picture[:, 54 * column : 54 * column + 48 : 3]
+        for row in range(8):
+            cell = cells[54 * row : 54 * row + 48 : 3]
+            assert np.abs(cell - grey(trajectory.xs[k, row, 0])).max() <= 3
+
+
+@pytest.mark.parametrize("batch, shown", [(9, "8 of 9 images"), (8, "Each image")])
+def test_the_words_below_the_poster_say_what_of_the_film_it_shows(batch, shown):
+    xs = blend(batch=batch, times=3).xs
+    html = trajectory_player(Trajectory(torch.tensor([0.25, 0.5, 0.875]), xs), title="<waves>").html
+    assert f"<p>{shown}, one a row, from t = 0.25 (left) to t = 0.88 (right).</p>" in html
+    assert html.index("<p><strong>&lt;waves&gt;</strong></p>") < html.index("<img")
+    assert "<strong>" not in trajectory_player(blend()).html
+    steps = {step: Trajectory(torch.tensor([0.0, 0.5, 0.75]), xs) for step in range(0, 9000, 1000)}
+    rows = "0, 1,000, 2,000, 3,000, 5,000, 6,000, 7,000, 8,000"
+    words = f"<p>{shown}, one a column, at t = 0.75; a row for each of the training steps {rows}.</p>"
+    assert words in training_player(steps).html
 
 
 def test_the_words_count_the_images_and_the_states_and_name_both_ends():
@@ -121,6 +144,11 @@ def test_the_words_count_the_images_and_the_states_and_name_both_ends():
     words = film(trajectory_player(blend(), captions=["exact", "exact", "exact", "made", "made"]).html)["alt"]
     assert words.endswith("captions: 3 × exact, 2 × made")
     assert film(trajectory_player(blend(), alt="five waves").html)["alt"] == "five waves"
+
+
+def test_unless_told_a_run_takes_three_seconds_and_one_along_a_training_six():
+    assert film(trajectory_player(blend()).html)["seconds"] == 3
+    assert film(training_player(stages()).html)["seconds"] == 6
 
 
 def test_the_page_asks_the_network_for_nothing():
@@ -139,9 +167,23 @@ def test_two_players_have_different_ids():
     assert first != second
 
 
-def test_a_notebook_shows_the_html_and_prints_no_more_than_a_line():
-    player = trajectory_player(blend(), title="waves")
-    assert player._repr_html_() == player.html and repr(player) == "Player(title='waves')"
+def test_a_notebook_gets_the_player_and_for_other_viewers_its_poster_and_its_words():
+    player = training_player(stages(), title="waves", alt="five waves")
+    views, about = DisplayFormatter().format(player)
+    assert views.keys() == {"text/html", "image/png", "text/plain"}
+    assert views["text/html"] == player.html
+    still = matplotlib.image.imread(io.BytesIO(base64.b64decode(views["image/png"]))) * 255
+    assert (still == poster(player.html)).all()
+    assert (views["text/plain"], about) == ("five waves", {"image/png": {"alt": "five waves"}})
+    assert repr(player) == "Player(title='waves')"
+
+
+@pytest.mark.parametrize("folder", [".", "", "..", "made"])
+def test_a_folder_is_no_name_for_a_player(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made").mkdir()
+    with pytest.raises(ValueError, match=r'name of a file, "player.html", but .* is a folder'):
+        trajectory_player(blend()).save(folder)
 
 
 def test_save_writes_a_complete_page_and_leaves_nothing_else(tmp_path):
@@ -162,13 +204,13 @@ def test_a_training_holds_every_state_of_every_step_by_time_and_then_by_step():
     assert film(trajectory_player(trajectories[0]).html)["steps"] is None
 
 
-def test_the_poster_of_a_training_has_a_row_for_each_step_at_the_last_time():
-    trajectories = stages(batch=3)
+def test_the_poster_of_a_training_has_a_row_for_each_step_of_the_first_images_at_the_last_time():
+    trajectories = stages(batch=10)
     html = training_player(trajectories).html
     picture = poster(html)
-    assert picture.shape == (3 * 54 - 6, 3 * 54 - 6)
+    assert picture.shape == (3 * 54 - 6, 8 * 54 - 6)
     for row, step in enumerate(MOMENTS):
-        for image in range(3):
+        for image in range(8):
             cell = picture[54 * row : 54 * row + 48 : 3, 54 * image : 54 * image + 48 : 3]
             assert np.abs(cell - grey(trajectories[step].end[image, 0])).max() <= 3
     assert "at t = 1.00; a row for each of the training steps 0, 16, 1,536." in html
@@ -275,15 +317,19 @@ def visit(new_page, tmp_path):
     """Save a player, open its file, and return the page; an error on its console fails the test."""
     errors = []
 
-    def open_page(player: Player, **settings):
+    def open_page(player: Player, stopped=False, **settings):
         player.save(tmp_path / "player.html")
         page = new_page(offline=True, **settings)
+        if stopped:  # from now on, time passes on this page only as the test says
+            page.clock.install(time=0)
         page.requests = []
         page.on("request", lambda request: page.requests.append(request.url))
         page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
         page.goto((tmp_path / "player.html").as_uri())
         if settings.get("java_script_enabled", True):
             page.locator("canvas").first.wait_for()
+        if stopped:
+            page.clock.pause_at(3_600_000)
         return page
 
     yield open_page
@@ -348,6 +394,70 @@ def test_play_moves_the_pictures_and_pause_stops_them(visit):
     held = pixels(page)
     page.wait_for_timeout(200)
     assert (pixels(page) == held).all() and page.locator("#play").inner_text() == "Play"
+
+
+@pytest.mark.parametrize(
+    "player, control, seconds",
+    [
+        (lambda: trajectory_player(blend(), seconds=8), "#scrub", 8),
+        (lambda: training_player(stages(steps=range(101)), seconds=2.5), "#train", 2.5),
+    ],
+    ids=["trajectory", "training"],
+)
+def test_a_run_takes_its_seconds_at_an_even_pace(visit, player, control, seconds):
+    page = visit(player(), stopped=True)
+    page.get_by_role("button", name="Restart").click()
+    for share in (0.25, 0.5, 0.75):
+        page.clock.run_for(round(250 * seconds))
+        place = float(page.locator(control).input_value())
+        assert place == pytest.approx(share, abs=0.015 + 0.02 / seconds)  # a step, or a frame
+        done = page.locator(control).evaluate("one => parseFloat(one.style.getPropertyValue('--done'))")
+        assert done == pytest.approx(100 * place)
+    assert page.locator("#play").inner_text() == "Pause"
+    page.clock.run_for(round(250 * seconds) + 50)
+    assert page.locator(control).input_value() == "1" and page.locator("#play").inner_text() == "Play"
+    page.clock.run_for(1000)
+    assert page.locator(control).input_value() == "1"  # it ran once
+
+
+def test_a_page_that_slept_and_a_run_that_was_paused_go_on_where_they_were(visit):
+    page = visit(trajectory_player(blend(), seconds=10), stopped=True)
+
+    def place():
+        return float(page.locator("#scrub").input_value())
+
+    page.get_by_role("button", name="Restart").click()
+    page.clock.run_for(2000)
+    assert place() == pytest.approx(0.2, abs=0.005)
+    page.clock.fast_forward(600_000)  # ten minutes in the background
+    assert place() == pytest.approx(0.21, abs=0.01)
+    page.locator("canvas").first.click()
+    paused = place()
+    page.clock.run_for(5000)
+    assert place() == paused
+    page.locator("canvas").last.click()
+    page.clock.run_for(1000)
+    assert place() == pytest.approx(paused + 0.1, abs=0.005)
+
+
+@pytest.mark.parametrize("columns, shown", [(3, 3), (9, 5)])
+def test_images_stand_in_so_many_columns_each_over_its_own_caption(visit, columns, shown):
+    trajectory = blend()
+    page = visit(trajectory_player(trajectory, ["a", "b", "c", "d", "e"], columns=columns, title="waves"))
+    assert_shows(page, trajectory.xs[-1])
+    boxes = [canvas.bounding_box() for canvas in page.locator("canvas").all()]
+    captions = page.locator("figcaption").all()
+    step = boxes[0]["width"] + 6
+    assert boxes[0]["width"] == boxes[0]["height"] == 16 * {3: 8, 5: 5}[shown]
+    for i, (box, caption) in enumerate(zip(boxes, captions, strict=True)):
+        assert box["x"] - boxes[0]["x"] == pytest.approx(step * (i % shown), abs=0.5)
+        above = boxes[i - shown] if i >= shown else {"y": -1}
+        assert box["y"] > above["y"] and box["y"] == boxes[i - i % shown]["y"]
+        below = caption.bounding_box()
+        assert caption.inner_text() == "abcde"[i]
+        assert below["x"] == box["x"] and 0 <= below["y"] - box["y"] - box["height"] < 5
+    assert page.locator("#title").inner_text() == page.title() == "waves"
+    assert page.locator("#title").bounding_box()["y"] < boxes[0]["y"]
 
 
 def to_the_start_overheard(page) -> None:
@@ -440,16 +550,22 @@ def test_hostile_words_are_shown_as_they_are(visit):
     assert page.locator("#images").get_attribute("aria-label") == HOSTILE
 
 
-def test_a_word_below_an_image_stands_on_one_line(visit):
-    page = visit(trajectory_player(blend(batch=10), captions=["learned"] * 10, columns=10))
-    heights = page.locator("figcaption").evaluate_all("all => all.map(each => each.clientHeight)")
-    assert len(heights) == 10
-    assert max(heights) < 24  # one line of 12 px
+@pytest.mark.parametrize("width", [1200, 560, 440])
+def test_a_word_below_an_image_stands_on_one_line(visit, width):
+    player = trajectory_player(blend(batch=10), captions=["learned"] * 10, columns=10)
+    page = visit(player, viewport={"width": width, "height": 600})
+    lines = """caption => {
+      const range = document.createRange();
+      range.selectNodeContents(caption);
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+    }"""
+    captions = page.locator("figcaption").all()
+    assert [caption.evaluate(lines) for caption in captions] == [1] * 10
 
 
 def test_players_on_one_page_do_not_disturb_each_other_even_the_same_one_twice(visit):
     one, other = trajectory_player(blend(), seconds=60), trajectory_player(blend(seed=1), seconds=60)
-    page = visit(Player("\n".join([one.html, one.html, other.html])))
+    page = visit(replace(one, html="\n".join([one.html, one.html, other.html])))
     page.locator("#play").nth(2).wait_for()
     page.locator("#scrub").nth(1).fill("0.5")
     assert page.locator("#time").all_inner_texts() == ["t = 1.00", "t = 0.50", "t = 1.00"]

@@ -103,8 +103,13 @@ def test_source_names_its_kernel_and_the_pinned_jupytext(source):
 @each_lesson
 def test_every_picture_has_words(source):
     for cell in cells(source):
-        bare = [kind for kind, _ in shown(cell) if kind.startswith(("image/", "application/pdf"))]
-        assert not bare, f"show it by fl.plots.show(ax, alt=...): {cell.source}"
+        for output in cell.outputs:
+            data, about = output.get("data", {}), output.get("metadata", {})
+            for kind in data:
+                if kind.startswith(("image/", "application/pdf")):
+                    words = about.get(kind, {}).get("alt", "").strip()
+                    assert words, f"show it by fl.plots.show(ax, alt=...): {cell.source}"
+                    assert Pictures(data["text/html"]).alts == [words] == [data["text/plain"]]
         assert all((alt or "").strip() for alt in pictures(cell)), f"an <img> without alt: {cell.source}"
         assert all(film["alt"].strip() for film in films(cell)), f"a player without alt: {cell.source}"
 

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,48 +23,72 @@ MARK = "#86198f"  # what a control points at
 
 
 def style() -> None:
-    """Set matplotlib's defaults for a lesson: type that reads at the back of a hall, quiet axes."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
-            "font.size": 12,
-            "axes.titlesize": 13,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "legend.frameon": False,
-            "lines.linewidth": 2,
-            "image.cmap": "gray_r",
-        }
-    )
+    """Set matplotlib for a lesson: type that reads at the back of a hall, quiet axes.
+
+    All else becomes matplotlib's own default, whatever style, font or LaTeX was set; the backend stays.
+    """
+    ours = {
+        "font.size": 12,
+        "axes.titlesize": 13,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+        "image.cmap": "gray_r",
+    }
+    plt.style.use(["default", ours])
 
 
 def figure_png(figure: Figure | Axes, dpi: int = 100, crop: bool = True) -> bytes:
     """The figure as the bytes of a PNG file, with `dpi` screen pixels to the inch; closes the figure.
 
-    `crop`: leave out empty margins, and keep what stands beyond the figure's edge; without it, the picture
-    has the figure's size, and takes half the time.
+    The paper is the figure's own, as its text was coloured for it; a transparent one becomes white. `crop`:
+    leave out empty margins, and keep what stands beyond the figure's edge; without it, the picture has the
+    figure's size, and takes half the time.
     """
     whole: Any = figure.figure if isinstance(figure, Axes) else figure
+    paper = whole.get_facecolor()
+    box, paper = "tight" if crop else None, paper if paper[3] == 1 else "white"
     buffer = io.BytesIO()
-    whole.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight" if crop else None, facecolor="white")
+    whole.savefig(buffer, format="png", dpi=dpi, bbox_inches=box, facecolor=paper, transparent=False)
     plt.close(whole)
     return buffer.getvalue()
 
 
 def figure_html(figure: Figure | Axes, alt: str, crop: bool = True) -> str:
     """The figure as an HTML `<img>` that holds its picture and its text alternative; closes the figure."""
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError('a figure needs words for those who cannot see it: show(ax, alt="...")')
-    picture = base64.b64encode(figure_png(figure, crop=crop)).decode()
-    return f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" style="max-width:100%">'
+    return _views(figure, alt, crop)["text/html"]
 
 
 def show(figure: Figure | Axes, alt: str) -> None:
-    """Display a figure in the notebook with its text alternative, and nothing else."""
-    from IPython.display import HTML, display
+    """Display a figure in the notebook with its text alternative, and nothing else.
 
-    display(HTML(figure_html(figure, alt)))
+    JupyterLab and nbconvert read the words in HTML only; LaTeX, PDF and mail take the PNG file.
+    """
+    from IPython.display import display
+
+    display(_Shown(_views(figure, alt)))
+
+
+class _Shown(NamedTuple):
+    """A figure by MIME type: a notebook gets all of it, another Python prints its words."""
+
+    views: dict[str, str]
+
+    def __repr__(self) -> str:
+        return self.views["text/plain"]
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        return self.views, {"image/png": {"alt": repr(self)}}
+
+
+def _views(figure: Figure | Axes, alt: str, crop: bool = True) -> dict[str, str]:
+    """A figure by MIME type, for every kind of viewer; closes the figure."""
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError('a figure needs words for those who cannot see it: show(ax, alt="...")')
+    png = base64.b64encode(figure_png(figure, crop=crop)).decode()
+    img = f'<img src="data:image/png;base64,{png}" alt="{html.escape(alt)}" style="max-width:100%">'
+    return {"text/html": img, "image/png": png, "text/plain": alt}
 
 
 def row(count: int, *titles: str) -> tuple[Figure, np.ndarray]:
