@@ -1,55 +1,35 @@
 """flowlib: small helpers for learning flow matching on 16×16 MNIST.
 
-The mathematics loads at once; `plots` and `animations` load when they are first named, since they bring
-matplotlib and Pillow with them. What belongs to the lessons alone is in `flowlib.lessons`.
+Nothing loads before it is named: the mathematics all at once, since it brings PyTorch with it; `plots` and
+`animations`, with matplotlib and Pillow, each by itself. What belongs to the lessons alone is in
+`flowlib.lessons`.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from flowlib.checkpoints import load_model, load_training, save_model, save_training
-from flowlib.data import Digits, eight_gaussians, five_points, load_digits, two_moons
-from flowlib.fields import (
-    conditional_field,
-    conditional_velocity,
-    constant_field,
-    linear_field,
-    log_density,
-    log_likelihood,
-    marginal_field,
-    posterior_mean,
-    posterior_weights,
-    square_field,
-    square_root_field,
-    velocity_variance,
-)
-from flowlib.gaussians import NO_CLASS, ClassGaussians
-from flowlib.losses import cfm_loss, fm_loss, logit_normal_times, squared_norm, stratified_times
-from flowlib.metrics import accuracy, frechet_distance, load_judge, nearest_neighbours
-from flowlib.mlp import VelocityMLP, fit
-from flowlib.models import VelocityNet, generate
-from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
-from flowlib.solvers import (
-    Trajectory,
-    euler_step,
-    heun_step,
-    midpoint_step,
-    picard,
-    rk4_step,
-    solve_ode,
-    time_grid,
-)
-from flowlib.training import Progress, Training
+if TYPE_CHECKING:
+    from flowlib.api import *  # noqa: F403
 
 __version__ = "0.1.0"
 
 _LATER = ("animations", "plots")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f"flowlib.{name}")
-    raise AttributeError(f"module 'flowlib' has no attribute {name!r}")
+    _load()
+    if name not in globals():
+        raise AttributeError(f"module 'flowlib' has no attribute {name!r}")
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
+    _load()
     return sorted({*globals(), *_LATER})
+
+
+def _load() -> None:
+    mathematics = vars(import_module("flowlib.api"))
+    globals().update({name: mathematics[name] for name in mathematics if not name.startswith("_")})

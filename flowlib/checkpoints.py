@@ -15,9 +15,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from flowlib.data import Digits
-from flowlib.files import write_atomically
+from flowlib.files import expanded, write_atomically
 from flowlib.models import VelocityNet
-from flowlib.paths import LinearPath, TrigonometricPath
+from flowlib.paths import AffinePath, LinearPath, TrigonometricPath
 from flowlib.training import TIME_SAMPLERS, Training
 
 MODEL, TRAINING = "flowlib model 1", "flowlib training 1"
@@ -28,8 +28,8 @@ COUNTERS = ("step", "seconds", "loss")
 def save_model(model: nn.Module, path: str | Path, **notes: Any) -> None:
     """Write a model's weights, how it is built, and `notes` (numbers or texts about it) to `path`.
 
-    Raises `ValueError` for a model that could not be loaded again, such as one whose weights are NaN, and
-    `OSError` where it cannot write; what stood at `path` then still stands there.
+    Raises `ValueError` for a model that could not be loaded again, such as one whose weights are NaN or
+    float64, or for other notes, and `OSError` where it cannot write; what stood at `path` then still stands.
     """
     _save(path, MODEL, model.state_dict(), _building_plan(model) | {"notes": notes})
 
@@ -50,9 +50,11 @@ def save_training(training: Training, path: str | Path) -> None:
 
     Raises `ValueError` and `OSError` as `save_model` does.
     """
-    facts = _building_plan(training.network) | {
-        name: getattr(training, name) for name in (*COUNTERS, "times")
-    }
+    facts = {name: getattr(training, name) for name in (*COUNTERS, "times")}
+    facts |= _building_plan(training.network) | {"training_path": _name(training.path)}
+    facts["frozen"] = [
+        name for name, weight in training.network.named_parameters() if not weight.requires_grad
+    ]
     tensors = _prefixed("network", training.network.state_dict())
     tensors |= _prefixed("model", training.model.state_dict())
     for i, state in training.optimizer.state_dict()["state"].items():
@@ -70,10 +72,10 @@ def load_training(path: str | Path, digits: Digits, device: str = "cpu") -> Trai
     tensors, facts = _load(path, TRAINING)
     network = _model(facts, _under("network", tensors))
     states = {}
-    for i, _ in enumerate(network.parameters() if facts["step"] else ()):  # none before the first step
+    for i, _ in _moved(network, facts):
         state = _under(f"optimizer.{i}", tensors)
         states[i] = {name: tensor.clone() for name, tensor in state.items()}  # it lets go of the file
-    training = Training(digits, network, network.path, device=device, times=facts["times"])
+    training = Training(digits, network, PATHS[facts["training_path"]], device=device, times=facts["times"])
     training.model.load_state_dict(_under("model", tensors))
     training.optimizer.load_state_dict({**training.optimizer.state_dict(), "state": states})
     training.generator.set_state(tensors["generator"])
@@ -86,13 +88,22 @@ def _save(path: str | Path, kind: str, tensors: dict[str, Tensor], facts: dict) 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         _check(kind, tensors, facts)
+        written = json.dumps(facts, default=_plain)
     except ValueError as error:
         raise ValueError(f"{path} is left as it was: {error}") from None
-    write_atomically(path, save(tensors, {kind: json.dumps(facts)}))
+    write_atomically(path, save(tensors, {kind: written}))
+
+
+def _plain(note: Any) -> Any:
+    """A number of NumPy or PyTorch as one of Python."""
+    if getattr(note, "shape", None) != ():
+        raise ValueError(f"notes need to be numbers or texts, but one is {note!r:.60}; write str(...)")
+    return note.item()
 
 
 def _load(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict]:
-    Path(path).open("rb").close()  # so that the error for a missing file or a folder is Python's own
+    path = expanded(path)
+    path.open("rb").close()  # so that the error for a missing file or a folder is Python's own
     try:
         with safe_open(path, framework="pt") as file:  # maps the file: no tensor takes memory before its use
             metadata = file.metadata() or {}
@@ -112,14 +123,18 @@ def _check(kind: str, tensors: dict[str, Tensor], facts: Any) -> None:
         raise ValueError("its facts are not a JSON object")
     if kind == TRAINING:
         _check_counters(*map(facts.get, COUNTERS))
-        if facts.get("times") not in TIME_SAMPLERS:
-            names = ", ".join(TIME_SAMPLERS)
-            raise ValueError(f"its times need to be one of {names}, but are {facts.get('times')!r:.60}")
+        facts.setdefault("training_path", facts.get("path"))  # older files have one path for both
+        if not isinstance(facts.setdefault("frozen", []), list):
+            raise ValueError("its frozen weights are no list of names")
+        for name, known in (("times", TIME_SAMPLERS), ("training_path", PATHS)):
+            if (said := facts.get(name)) not in list(known):  # which compares with whatever a file says
+                raise ValueError(f"its {name} needs to be one of {', '.join(known)}, but is {said!r:.60}")
     layout = _layout(kind, facts)
     for name in sorted(layout.keys() | tensors.keys()):
         needed, came = (_described(each.get(name)) for each in (layout, tensors))
         if needed != came:
-            raise ValueError(f"its {name} does not fit its description: needed is {needed}, but came {came}")
+            remedy = "; write model.float()" if "float64" in came else ""
+            raise ValueError(f"its {name} does not fit: needed is {needed}, but came {came}{remedy}")
         if not tensors[name].isfinite().all():
             raise ValueError(f"its {name} holds NaN or infinity")
         lowest = {"exp_avg_sq": 0.0, "variance": 1e-12}.get(name.rpartition(".")[2], -math.inf)
@@ -149,10 +164,17 @@ def _layout(kind: str, facts: dict) -> dict[str, Tensor]:
     if kind == MODEL:
         return weights
     tensors = _prefixed("network", weights) | _prefixed("model", weights)
-    for i, weight in enumerate(network.parameters() if facts["step"] else ()):
-        state = {"step": torch.zeros(()), "exp_avg": weight, "exp_avg_sq": weight}
+    for i, weight in _moved(network, facts):
+        state = {"step": torch.zeros((), dtype=torch.float32), "exp_avg": weight, "exp_avg_sq": weight}
         tensors |= _prefixed(f"optimizer.{i}", state)
     return tensors | {"generator": torch.Generator().get_state()}
+
+
+def _moved(network: VelocityNet, facts: dict) -> list[tuple[int, Tensor]]:
+    """Freeze what is frozen; number and weight of all others, once a step has moved them."""
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(name not in facts["frozen"])
+    return [(i, w) for i, w in enumerate(network.parameters()) if w.requires_grad and facts["step"]]
 
 
 def _described(tensor: Tensor | None) -> str:
@@ -160,17 +182,23 @@ def _described(tensor: Tensor | None) -> str:
 
 
 def _building_plan(model: nn.Module) -> dict:
-    if not isinstance(model, VelocityNet) or type(model.path) not in map(type, PATHS.values()):
-        came = f"a {type(model).__name__}" + (f" on {model.path}" if isinstance(model, VelocityNet) else "")
-        raise ValueError(f"a file holds a VelocityNet on a path of {', '.join(PATHS)}, but came {came}")
-    return {"path": type(model.path).__name__, "config": model.config}
+    if not isinstance(model, VelocityNet):
+        raise ValueError(f"a file holds a VelocityNet, but came a {type(model).__name__}")
+    return {"path": _name(model.path), "config": model.config}
+
+
+def _name(path: AffinePath) -> str:
+    """What a file calls a path; `ValueError` for one that it could not tell of."""
+    if type(path) not in map(type, PATHS.values()):
+        raise ValueError(f"a file holds a path of {', '.join(PATHS)}, but came {path}")
+    return type(path).__name__
 
 
 def _unfilled(facts: dict) -> VelocityNet:
     """The network that `facts` describe, with shapes but without memory: a file may ask for any size."""
     try:
         with torch.device("meta"):
-            return VelocityNet(PATHS[facts["path"]], **facts["config"])
+            return VelocityNet(PATHS[facts["path"]], **facts["config"]).float()  # whatever the default is
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"its description of the network does not fit this flowlib ({error})") from None
 

@@ -11,12 +11,24 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from flowlib.interrupts import ENDS
+
+
+def find_device(device: str | torch.device) -> str:
+    """The device asked for; the fastest one present for "auto". Raises `ValueError` where it is missing."""
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return next(name for name, there in present.items() if there)
+    if not present.get(str(device).split(":")[0], True):
+        raise ValueError(f"this machine has no {device} device; choose cpu, or auto for the fastest it has")
+    return str(device)
+
 
 def join(device: str = "cpu") -> int:
     """Meet the other processes where `torchrun` started this one; return its number, 0 where it is alone.
 
-    All but number 0 ignore Ctrl-C from then on, and stop when it does. On "cuda" each process takes a GPU of
-    its own; raises `ValueError` where there are too few.
+    All but number 0 ignore Ctrl-C and `ENDS` from then on, and stop when it does. On "cuda" each process
+    takes a GPU of its own; raises `ValueError` where there are too few.
     """
     if not (dist.is_available() and dist.is_torchelastic_launched()):
         return 0
@@ -28,7 +40,8 @@ def join(device: str = "cpu") -> int:
     if not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
     if dist.get_rank():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, *ENDS):
+            signal.signal(number, signal.SIG_IGN)
     return dist.get_rank()
 
 

@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from flowlib.data import (
+    Digits,
     area_average,
     build_bundle,
     digits,
@@ -285,6 +286,60 @@ def test_only_never_returns_nothing_for_a_class_that_is_not_there():
 def test_digits_refuse_shapes_that_do_not_belong_together():
     with pytest.raises(ValueError, match=r"but got \(3, 256\) and \(3,\); for flat images"):
         digits.Digits(torch.zeros(3, 256), torch.zeros(3))
+
+
+def test_digits_are_images_with_labels_for_a_loader_of_pytorch(digits):
+    loader = torch.utils.data.DataLoader(digits, batch_size=96, shuffle=True, generator=torch.Generator())
+    batches = list(loader)
+    assert [len(images) for images, _ in batches] == [96] * 52 + [8]
+    images, labels = (torch.cat(parts) for parts in zip(*batches))
+    assert (images.shape, images.dtype, labels.dtype) == ((5000, 1, 16, 16), torch.float32, torch.int64)
+    pairs = {(image.numpy().tobytes(), int(label)) for image, label in zip(images, labels)}
+    assert pairs == {
+        (image.numpy().tobytes(), int(label)) for image, label in zip(digits.images, digits.labels)
+    }
+
+
+def test_one_digit_is_counted_as_in_a_list(digits):
+    for index in (0, 4999, -1, -5000, np.int64(7)):
+        image, label = digits[index]
+        assert torch.equal(image, list(digits.images)[index])
+        assert label == list(digits.labels)[index]
+    for outside in (5000, -5001):
+        with pytest.raises(IndexError):
+            digits[outside]
+    for other in (slice(3), 1.0, "1", [0, 1]):
+        with pytest.raises(TypeError):
+            digits[other]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda images: (images + 1) / 2, r"lie in \[0, 1\].* write 2 \* images - 1"),
+        (lambda images: (1 - images) / 2, r"lie in \[0, 1\]"),
+        (lambda images: -images, r"are mostly ink.* write -images"),
+    ],
+)
+@pytest.mark.parametrize("n", [1, 5000])
+def test_images_on_another_scale_are_taken_with_a_warning_that_says_how_to_mend_them(
+    digits, change, words, n
+):
+    with pytest.warns(UserWarning, match=words) as caught:
+        taken = Digits(change(digits.images[:n]), digits.labels[:n])
+    assert torch.equal(taken.images, change(digits.images[:n]))
+    assert caught[0].filename == __file__  # it points at the caller's line
+
+
+def test_no_digit_by_itself_is_warned_of(digits):
+    """Each of them has paper, and much more of it than ink; turned round, it is far beyond the mark."""
+    assert (digits.images.flatten(1).amin(1) == -1).all() and digits.images.flatten(1).mean(1).max() < -0.38
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Digits(digits.images[:1], digits.labels[:1])
+        digits.only(0)
+        Digits(torch.zeros(2, 1, 16, 16), torch.tensor([0, 3]))
+        Digits(torch.zeros(0, 1, 16, 16), torch.zeros(0, dtype=torch.int64))
 
 
 @pytest.mark.parametrize(
@@ -697,6 +752,17 @@ def test_without_a_home_the_digits_still_come_with_a_warning(mnist, monkeypatch)
 def test_the_home_of_nobody_is_a_folder_that_is_not_found(mnist):
     with pytest.raises(FileNotFoundError, match=r"in ~nobody-of-this-name"):
         load_digits("full", folder="~nobody-of-this-name/mnist")
+
+
+def test_a_tilde_is_the_users_own_folder_for_the_set_and_its_cache(mnist, monkeypatch, tmp_path):
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    monkeypatch.setenv("FLOWLIB_CACHE_DIR", "~/kept")
+    assert_same_digits(load_digits("full", folder="~/mnist"), *expected(mnist))
+    assert left_in(tmp_path / "kept") == ["mnist_16x16_train.npz"]
+    monkeypatch.setenv("FLOWLIB_MNIST_DIR", "~/mnist")
+    assert_same_digits(load_digits("full", "test"), *expected(mnist, "test"))
+    assert left_in(tmp_path / "kept") == ["mnist_16x16_test.npz", "mnist_16x16_train.npz"]
 
 
 def test_cache_is_the_user_s_own_where_no_other_is_named(monkeypatch):

@@ -99,7 +99,7 @@ def test_a_module_can_be_read_in_one_sitting(path):
 
 def test_without_the_lessons_it_stays_a_small_library():
     lines = [path.read_text("utf-8").count("\n") for path in FILES if WING not in path.parents]
-    assert sum(lines) <= 3700
+    assert sum(lines) <= 3850
 
 
 @each_module

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import pytest
 import torch
 
 import flowlib
-from flowlib import __main__ as command
-from flowlib import checkpoints, files, interrupts, metrics, training
+from flowlib import checkpoints, command, files, interrupts, metrics, training
+from flowlib.__main__ import main
 from flowlib.checkpoints import load_model, load_training, save_model, save_training
 from flowlib.data import Digits
 from flowlib.models import VelocityNet, generate
@@ -172,8 +173,7 @@ def tiny_command(few_digits, monkeypatch):
 @pytest.mark.slow
 def test_ctrl_c_at_any_line_of_the_command_keeps_what_was_learned(tiny_command, tmp_path):
     def run():
-        with contextlib.suppress(SystemExit):
-            command.main([*["--train-steps", "3", "--samples", "65", "--steps", "1", "--out"], str(tmp_path)])
+        main([*["--train-steps", "3", "--samples", "65", "--steps", "1", "--out"], str(tmp_path)])
 
     kept = 0
     where = (command.__file__,)
@@ -190,6 +190,102 @@ def test_ctrl_c_at_any_line_of_the_command_keeps_what_was_learned(tiny_command, 
     assert kept > 10
 
 
+@pytest.fixture
+def after_two_steps(monkeypatch):
+    """Make the training of the command receive a signal once it has taken two steps."""
+
+    def receive(number):
+        def run(self, steps):
+            for progress in whole(self, steps):
+                if progress.step == 2:
+                    signal.raise_signal(number)
+                yield progress
+
+        whole = Training.run
+        monkeypatch.setattr(Training, "run", run)
+
+    return receive
+
+
+def test_ctrl_c_ends_the_training_and_goes_on_to_the_samples(tiny_command, tmp_path, after_two_steps, capsys):
+    after_two_steps(signal.SIGINT)
+    options = ["--train-steps", "9", "--samples", "65", "--steps", "1"]
+    assert main([*options, "--out", str(tmp_path)]) == 0
+    assert load_model(tmp_path / "model.safetensors").notes["steps"] == tiny_command[0].step == 2
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["steps"] == 2
+    assert "Stopped after 2 steps; what has been learned is kept." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_loss_that_is_not_finite_ends_the_training_with_what_was_learned_before(
+    tiny_command, tmp_path, at, monkeypatch, capsys
+):
+    finite = training.cfm_loss
+    broken = lambda *batch: finite(*batch) * (torch.nan if tiny_command[0].step == at else 1)  # noqa: E731
+    monkeypatch.setattr(training, "cfm_loss", broken)
+    options = ["--train-steps", "9", "--samples", "65", "--steps", "1", "--out", str(tmp_path)]
+    assert main(options) == (0 if at else 2)
+    assert f"the loss is nan after {at} steps" in capsys.readouterr().err
+    assert at == 0 or load_model(tmp_path / "model.safetensors").notes["steps"] == at
+    assert at or list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", interrupts.ENDS, ids=lambda number: number.name)
+def test_a_signal_to_end_takes_effect_once_the_model_is_written(
+    tiny_command, tmp_path, number, after_two_steps, capsys
+):
+    def end(number, frame):
+        kept.append(load_model(tmp_path / "model.safetensors").notes["steps"])
+        raise SystemExit(128 + number)
+
+    kept, before = [], signal.signal(number, end)
+    after_two_steps(number)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main(["--train-steps", "9", "--out", str(tmp_path)])
+    finally:
+        signal.signal(number, before)
+    assert (stop.value.code, kept) == (128 + number, [2])
+    assert_same(load_model(tmp_path / "model.safetensors").state_dict(), tiny_command[0].model.state_dict())
+    assert "Stopped after 2 steps; what has been learned is kept." in capsys.readouterr().err
+
+
+def test_what_is_stopped_before_its_first_step_leaves_the_model_of_yesterday(
+    tiny_command, tmp_path, monkeypatch, capsys
+):
+    def run(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        yield from ()
+
+    monkeypatch.setattr(Training, "run", run)
+    (tmp_path / "model.safetensors").write_text("of yesterday")
+    assert main(["--out", str(tmp_path)]) == 130
+    assert (tmp_path / "model.safetensors").read_text() == "of yesterday"
+    assert "python -m flowlib: stopped; " in capsys.readouterr().err
+
+
+def test_what_is_put_off_waits_for_the_end_of_the_block_and_what_is_ignored_stays_so():
+    heard, (first, *others) = [], (signal.SIGINT, *interrupts.ENDS)
+    before = {number: signal.getsignal(number) for number in (first, *others)}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, frame: heard.append(number))
+            with interrupts.defer_interrupt(*others) as pending:
+                signal.raise_signal(number)
+                signal.raise_signal(number)
+                assert ([received[0] for received in pending], heard) == ([number, number], [])
+            assert heard == [number]
+            heard.clear()
+            signal.signal(number, signal.SIG_IGN)
+            with interrupts.defer_interrupt(*others) as pending:
+                signal.raise_signal(number)
+            assert pending == heard == []
+            assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_where_the_folder_is_full_the_command_keeps_the_model_elsewhere(
     tiny_command, tmp_path, monkeypatch, capsys
 ):
@@ -201,12 +297,24 @@ def test_where_the_folder_is_full_the_command_keeps_the_model_elsewhere(
     write = files.write_atomically
     monkeypatch.setattr(checkpoints, "write_atomically", full_disk)
     monkeypatch.setattr(command.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
-    with pytest.raises(SystemExit) as stop:
-        command.main(["--train-steps", "2", "--out", str(tmp_path / "out")])
-    assert stop.value.code == 1
+    assert main(["--train-steps", "2", "--out", str(tmp_path / "out")]) == 1
     told = capsys.readouterr().err
     assert f"The model is in {tmp_path / 'model.safetensors'} instead" in told and "No space left" in told
     assert_same(load_model(tmp_path / "model.safetensors").state_dict(), tiny_command[-1].model.state_dict())
+
+
+def test_where_the_temporary_folder_is_full_too_the_command_says_that_the_model_is_lost(
+    tiny_command, tmp_path, monkeypatch, capsys
+):
+    def full_disk(path, *content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(checkpoints, "write_atomically", full_disk)
+    monkeypatch.setattr(command.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "temporary"))
+    assert main(["--train-steps", "2", "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr().err
+    lost = f"The model is lost, since a temporary folder failed, too: .*{tmp_path / 'temporary'}"
+    assert re.search(rf"{tmp_path / 'out'}.*\n{lost}", told) and "Traceback" not in told
 
 
 def test_a_file_that_grows_too_large_for_the_disk_leaves_the_one_before(few_digits, tmp_path):

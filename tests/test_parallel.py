@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from flowlib.checkpoints import load_model
 from flowlib.data import Digits, load_digits
 from flowlib.training import Training
 
@@ -62,10 +63,12 @@ leave()
 """
 
 
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
 def torchrun(*command: str) -> subprocess.CompletedProcess:
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *command], capture_output=True, text=True, timeout=900, env=environment)
+    done = subprocess.run([*LAUNCH, *command], capture_output=True, text=True, timeout=900, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -115,3 +118,18 @@ def test_the_command_prints_and_writes_once(tmp_path):
     done = torchrun("-m", "flowlib", *options)
     assert done.stdout.count("Learning from") == done.stdout.count("The judge reads") == 1
     assert json.loads((tmp_path / "report.json").read_text())["steps"] == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word to it")
+def test_two_processes_that_are_told_to_end_leave_the_model_of_what_they_learned(tmp_path):
+    command = [*LAUNCH, "-m", "flowlib", "--seconds", "600", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    shown = ""
+    while "images/s" not in shown:  # they have begun
+        piece = process.stderr.read(20)
+        assert piece, f"they ended before their first step: {shown}"
+        shown += piece
+    process.terminate()
+    _, said = process.communicate(timeout=900)
+    assert load_model(tmp_path / "model.safetensors").notes["steps"] > 0
+    assert "Stopped after" in said and "Connection closed" not in said

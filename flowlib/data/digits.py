@@ -1,5 +1,6 @@
 """MNIST digits at 16×16 as tensors: `load_digits` and the `Digits` that it returns."""
 
+import operator
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from flowlib.data.full import load_full
-from flowlib.types import check_tensors
+from flowlib.types import check_tensors, hint_at_scale
 
 BUNDLE = Path(__file__).with_name("mnist_16x16.npz")
 SOURCES = ("bundled", "full")
@@ -21,8 +22,10 @@ PIXEL_SLACK = 1e-3  # how far a pixel may lie outside [-1, 1]
 class Digits:
     """Digits and what they show; `len(digits)` of them, `digits.only(3, 8)` picks classes.
 
-    images: float32 (n, 1, 16, 16) in [-1, 1], ink +1, paper -1.
+    images: float32 (n, 1, 16, 16) in [-1, 1], ink +1, paper -1. Warns where they seem to be in [0, 1], or
+        the paper to be +1.
     labels: int64 (n,), 0 to 9, or 10 for a digit whose class is not given.
+    `digits[i]` is one image and its label, so that PyTorch's `DataLoader` makes batches of both.
     """
 
     images: torch.Tensor
@@ -53,9 +56,16 @@ class Digits:
                     f"Digits needs {name} between {low} and {high}, but they span [{least:.7g}, {most:.7g}]"
                 )
 
+        hint_at_scale(self.images, stacklevel=4)
+
     def __len__(self) -> int:
         """How many."""
         return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One image `(1, 16, 16)` and its label `()`; a negative index counts from the end."""
+        index = operator.index(index)
+        return self.images[index], self.labels[index]
 
     def __repr__(self) -> str:
         """How many and of which classes, not all their pixels."""

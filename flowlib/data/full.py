@@ -14,7 +14,7 @@ import numpy as np
 
 from flowlib.data.idx import read_idx, unpack
 from flowlib.data.resize import area_average
-from flowlib.files import write_atomically
+from flowlib.files import expanded, write_atomically
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -39,32 +39,22 @@ class IdxFile:
         return 4 + 4 * len(self.shape) + math.prod(self.shape)
 
 
+# fmt: off
 FILES = {  # split -> images, labels
     "train": (
-        IdxFile(
-            "train-images-idx3-ubyte.gz",
-            (60000, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        IdxFile(
-            "train-labels-idx1-ubyte.gz",
-            (60000,),
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
+        IdxFile("train-images-idx3-ubyte.gz", (60000, 28, 28),
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        IdxFile("train-labels-idx1-ubyte.gz", (60000,),
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
     ),
     "test": (
-        IdxFile(
-            "t10k-images-idx3-ubyte.gz",
-            (10000, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        IdxFile(
-            "t10k-labels-idx1-ubyte.gz",
-            (10000,),
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+        IdxFile("t10k-images-idx3-ubyte.gz", (10000, 28, 28),
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        IdxFile("t10k-labels-idx1-ubyte.gz", (10000,),
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     ),
 }
+# fmt: on
 
 
 def load_full(split: str, folder: str | os.PathLike | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +80,7 @@ def read_folder(folder: str | os.PathLike, split: str) -> list[bytes]:
     Raises `ValueError` for a file with other contents, `FileNotFoundError` or another `OSError` for one
     that can't be read.
     """
-    folder = Path(os.path.expanduser(folder))  # the ~ of nobody stays, and is told as not found
+    folder = expanded(folder)
     names = " and ".join(file.name for file in FILES[split])
     elsewhere = (
         f"Take the file again from {MIRRORS[0]}, or have it downloaded: no folder=, no FLOWLIB_MNIST_DIR."
