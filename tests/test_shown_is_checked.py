@@ -62,6 +62,7 @@ def _read(cell: Cell, node: ast.stmt) -> Statement:
     made = {name for name, uses in names.items() if ast.Store in uses} - turns
     made |= {part.name for part in parts if isinstance(part, ast.FunctionDef | ast.ClassDef)}
     changed = {name.id for part in parts for owner in _changed(part) for name in ast.walk(owner) if _is(name)}
+    changed -= {"torch", "fl"}  # torch.Generator().manual_seed(0) changes no name
     reads = {name for name, uses in names.items() if ast.Load in uses} - inside - set(dir(builtins))
     whole = isinstance(node, ast.Assign | ast.FunctionDef | ast.ClassDef) and not changed
     return Statement(cell, node, frozenset(reads), frozenset((made | changed) - inside), whole)
@@ -76,9 +77,9 @@ def _body(part: ast.AST) -> list[ast.AST]:
 
 
 def _changed(part: ast.AST) -> list[ast.AST]:
-    """What a call such as `losses.append(1)` or an assignment such as `xs[0] = 1` changes."""
+    """What a call such as `losses.append(1)`, `fl.fit(net, loss)` or an assignment to `xs[0]` changes."""
     if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in CHANGED_BY:
-        return [part.func.value]
+        return [part.func.value, *part.args[:1]] if part.func.attr == "fit" else [part.func.value]
     placed = isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store)
     return [part.value] if placed else []
 

@@ -21,17 +21,17 @@ def image_as_vector(images: Tensor) -> Explorer:
     """One image `(n, 1, 16, 16)` beside its 256 numbers; a row of pixels is marked in both."""
 
     def compute(number: int, row: int):
-        return images[number], row
+        return images[number], row, range(16 * row, 16 * row + 16), images[number, 0, row].tolist()
 
     def draw(figure: Figure, frame) -> str:
-        image, row = frame
+        image, row, entries, values = frame
         left, right = figure.subplots(1, 2, width_ratios=(1, 3))
         left.imshow(image[0].numpy(), vmin=-1, vmax=1, cmap="gray_r")
         left.set_axis_off()
         left.axhspan(row - 0.5, row + 0.5, fill=False, edgecolor=MARK, linewidth=2)
         vector(image, row, ax=right)
-        numbers = ", ".join(f"{v:.1f}" for v in image[0, row])
-        return f"Row {row} of the image is entries {16 * row} to {16 * row + 15} of the vector: {numbers}."
+        numbers = ", ".join(f"{v:.1f}" for v in values)
+        return f"Row {row} of the image is entries {entries[0]} to {entries[-1]} of the vector: {numbers}."
 
     return Explorer(
         compute, draw, (10, 2.6), number=number("image", 0, 0, len(images) - 1), row=number("row", 7, 0, 15)
@@ -49,22 +49,23 @@ def pixel_neighbours(digits: Digits) -> Explorer:
 
     def compute(label: int, row: int, column: int):
         mean, correlations = of_class(label)
-        return mean, correlations[16 * row + column], row, column
+        of_pixel = correlations[16 * row + column]
+        others = torch.cat([of_pixel[: 16 * row + column], of_pixel[16 * row + column + 1 :]])
+        strong = (others.abs() > 0.5).sum()
+        return mean, of_pixel.view(16, 16), (row, column), (others.min(), others.max(), strong)
 
     def draw(figure: Figure, frame) -> str:
-        mean, correlation, row, column = frame
+        mean, correlation, pixel, (lowest, highest, strong) = frame
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
         left.imshow(mean[0].numpy(), cmap="gray_r", vmin=-1, vmax=1)
         left.set(title="the mean image", xticks=[0, 5, 10, 15], yticks=[0, 5, 10, 15])
-        signed_image(correlation.view(16, 16), ax=right, limit=1)
-        right.set_title(f"correlation with pixel ({row}, {column})")
+        signed_image(correlation, ax=right, limit=1)
+        right.set_title(f"correlation with pixel {pixel}")
         for ax in (left, right):
-            mark_pixel(ax, row, column)
-        others = correlation.clone()
-        others[16 * row + column] = 0
+            mark_pixel(ax, *pixel)
         return (
-            f"Correlation of pixel ({row}, {column}) with all others: from {others.min():.2f} "
-            f"to {others.max():.2f}; {(others.abs() > 0.5).sum()} of them beyond 0.5 in size."
+            f"Correlation of pixel {pixel} with all others: from {lowest:.2f} to {highest:.2f}; "
+            f"{strong} of them beyond 0.5 in size."
         )
 
     return Explorer(
@@ -85,15 +86,16 @@ def shadows(digits: Digits, directions: Tensor) -> Explorer:
 
     def compute(first: int, second: int, across: int, up: int):
         plane = along[:, [across - 1, up - 1]]
-        return {f"digit {k}": plane[digits.labels == k] for k in dict.fromkeys((first, second))}, across, up
+        shown = {f"digit {k}": plane[digits.labels == k] for k in dict.fromkeys((first, second))}
+        return shown, {name: cloud.mean(0).tolist() for name, cloud in shown.items()}, across, up
 
     def draw(figure: Figure, frame) -> str:
-        points, across, up = frame
-        ax = clouds(points, ax=figure.add_subplot())
+        shown, centres, across, up = frame
+        ax = clouds(shown, ax=figure.add_subplot())
         ax.set(
             xlabel=f"along direction {across}", ylabel=f"along direction {up}", xlim=(-14, 14), ylim=(-14, 14)
         )
-        places = [f"{name} around ({c[:, 0].mean():.1f}, {c[:, 1].mean():.1f})" for name, c in points.items()]
+        places = [f"{name} around ({x:.1f}, {y:.1f})" for name, (x, y) in centres.items()]
         return f"Two clouds of points: {', '.join(places)}."
 
     return Explorer(
@@ -112,17 +114,18 @@ def drawing_as_vector(digits: Digits) -> Explorer:
 
     def compute(drawing: str):
         image = image_of(drawing)
-        distances, nearest = nearest_neighbours(image, digits.images, TOP)
-        return image, distances[0], digits.images[nearest[0]], digits.labels[nearest[0]].tolist()
+        (distances,), (nearest,) = nearest_neighbours(image, digits.images, TOP)
+        labels, ink = digits.labels[nearest].tolist(), (image > -1).sum()
+        return image, torch.cat([image, digits.images[nearest]]), distances, labels, ink
 
     def draw(figure: Figure, frame) -> str:
-        image, distances, nearest, labels = frame
+        image, grid, distances, labels, ink = frame
         above, below = figure.subplots(2, 1, height_ratios=(1, 1))
         vector(image[0], ax=above)
         far = [f"{d:.1f}" for d in distances]
-        image_grid(torch.cat([image, nearest]), ["drawn", *far], columns=TOP + 1, ax=below)
+        image_grid(grid, ["drawn", *far], columns=TOP + 1, ax=below)
         return (
-            f"{(image > -1).sum()} of the 256 numbers are above −1. The nearest digits are labelled "
+            f"{ink} of the 256 numbers are above −1. The nearest digits are labelled "
             f"{', '.join(map(str, labels))}; their distances are {', '.join(far)}."
         )
 

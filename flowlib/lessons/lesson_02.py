@@ -1,10 +1,11 @@
 """Lesson 02: how likely an image is while it changes, and what a dataset of N images knows."""
 
-import math
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -18,6 +19,7 @@ from flowlib.plots import DATA, EXACT, MARK, image_grid
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # of a dataset, from one image up
 REDRAWS = 4  # datasets drawn at once
+LOWEST = -9500  # log-density that is still on the axis
 
 
 def blend(originals: Tensor, others: dict[str, Tensor], gaussians: ClassGaussians) -> Explorer:
@@ -36,26 +38,32 @@ def blend(originals: Tensor, others: dict[str, Tensor], gaussians: ClassGaussian
     def compute(image: int, other: str, share: float):
         x = (1 - share) * originals[image] + share * others[other][image]
         with torch.no_grad():
-            read = load_judge()(x[None].clamp(-1, 1)).softmax(1)[0]
-        return torch.stack([originals[image], x, others[other][image]]), read, log_density(x[None]).item()
+            read = load_judge()(x[None]).softmax(1)[0]
+        rate = log_density(x[None])
+        return SimpleNamespace(
+            images=torch.stack([originals[image], x, others[other][image]]),
+            read=read.tolist(),
+            sure=read.max().item(),
+            digit=read.argmax().item(),
+            rate=rate.item(),
+            place=_squeezed(rate.clamp(min=LOWEST)).item(),
+            higher=(rates < rate).double().mean().item(),
+        )
 
     def draw(figure: Figure, frame) -> str:
-        images, read, rate = frame
         left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1.3))
-        image_grid(images, ["real", "now", "other"], ax=left)
-        confidence, digit = read.max(0)
-        middle.bar(range(10), read.tolist(), color=MARK)
+        image_grid(frame.images, ["real", "now", "other"], ax=left)
+        middle.bar(range(10), frame.read, color=MARK)
         middle.set(ylim=(0, 1), xticks=range(10), xlabel="the judge reads")
-        middle.set_title(f"{confidence:.0%} sure: {digit}", fontsize=12)
+        middle.set_title(f"{frame.sure:.0%} sure: {frame.digit}", fontsize=12)
         right.stairs(bins.hist, bins.bin_edges, fill=True, color=DATA)
-        right.axvline(_squeezed(torch.tensor(max(rate, -9500))).item(), color=MARK)
+        right.axvline(frame.place, color=MARK)
         right.set_xticks(ticks, ["−10,000", "−1,000", "−100", "0", "100"])
         right.set(xlim=(ticks[0], 3), yticks=[], xlabel="log-density; orange: real digits")
-        higher = (rates < rate).double().mean().item()
-        right.set_title(f"{rate:,.0f}".replace("-", "−"), fontsize=12)
+        right.set_title(f"{frame.rate:,.0f}".replace("-", "−"), fontsize=12)
         return (
-            f"The judge reads {digit} and is {confidence:.0%} sure; log-density {rate:.0f}, "
-            f"higher than that of {higher:.0%} of the real digits."
+            f"The judge reads {frame.digit} and is {frame.sure:.0%} sure; log-density {frame.rate:.0f}, "
+            f"higher than that of {frame.higher:.0%} of the real digits."
         )
 
     return Explorer(
@@ -85,25 +93,30 @@ def finite_sample(digits: Digits) -> Explorer:
         generator = torch.Generator().manual_seed(redraw)
         rows = torch.randint(len(points), (REDRAWS, count), generator=generator)
         means = torch.stack([points[dataset].mean(0) for dataset in rows])
-        return means, (means - mean).norm(dim=1), spread, count
+        errors = (means - mean).norm(dim=1).tolist()
+        return SimpleNamespace(
+            count=count,
+            means=means.view(-1, 1, 16, 16),
+            errors=errors,
+            expected=spread / count**0.5,
+            line=np.log10([(n, spread / n**0.5) for n in (SIZES[0], SIZES[-1])]),
+            dots=np.log10([(count, error) for error in errors]),  # axes with such a scale are slow to draw
+        )
 
     def draw(figure: Figure, frame) -> str:
-        means, errors, spread, count = frame
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
-        image_grid(
-            means.view(-1, 1, 16, 16), [f"off by {error:.2f}" for error in errors], columns=REDRAWS, ax=left
-        )
-        line = [math.log10(spread / n**0.5) for n in (SIZES[0], SIZES[-1])]  # log axes are slow
-        right.plot([0, math.log10(SIZES[-1])], line, color=EXACT, label="√(V / N)")
-        right.plot([math.log10(count)] * REDRAWS, errors.log10(), "o", color=MARK, label="four datasets")
+        off = [f"{error:.2f}" for error in frame.errors]
+        image_grid(frame.means, [f"off by {error}" for error in off], columns=REDRAWS, ax=left)
+        right.plot(*frame.line.T, color=EXACT, label="√(V / N)")
+        right.plot(*frame.dots.T, "o", color=MARK, label="four datasets")
         right.set_xticks(range(4), ["1", "10", "100", "1,000"])
         right.set_yticks(range(-1, 2), ["0.1", "1", "10"])
         right.set(ylim=(-1.4, 1.3), xlabel="N, images in the dataset")
         right.set_title("distance to the true mean", fontsize=12)
         right.legend(fontsize=10)
         return (
-            f"N = {count}: the means of four datasets are off by {', '.join(f'{e:.2f}' for e in errors)}; "
-            f"√(V / N) is {spread / count**0.5:.2f}."
+            f"N = {frame.count}: the means of four datasets are off by {', '.join(off)}; "
+            f"√(V / N) is {frame.expected:.2f}."
         )
 
     return Explorer(
@@ -166,7 +179,8 @@ def root_of_a_covariance(answer: Any) -> None:
         "the spreads alone leave the two numbers independent": torch.diag(C.diagonal()),
     }
     try:
-        L = torch.as_tensor(answer).detach().double()
+        given = answer.detach() if isinstance(answer, Tensor) else np.array(answer, dtype=np.float64)
+        L = torch.as_tensor(given).double().squeeze()
     except (TypeError, ValueError, RuntimeError):
         L = None
     given = L @ L.T if L is not None and L.shape == (2, 2) else answer

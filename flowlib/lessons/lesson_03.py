@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -30,29 +31,38 @@ def drifting_point(fields: dict[str, Field]) -> Explorer:
 
     def compute(name: str, x: float, y: float, t: float):
         trajectory, k = way(name, x, y), round(t * FINE)
-        time = trajectory.ts[k]
-        return name, k, trajectory, fields[name](trajectory.xs[k], time.expand(1))[0]
+        now, here = trajectory.ts[k], trajectory.xs[k]
+        velocity = fields[name](here, now.expand(1))
+        return SimpleNamespace(
+            name=name,
+            t=now.item(),
+            ts=trajectory.ts,
+            xs=trajectory.xs[:, 0],
+            past=trajectory.xs[: k + 1, 0],
+            future=trajectory.xs[k:, 0],
+            here=here[0],
+            velocity=velocity[0],
+            tip=(here + GLANCE * velocity)[0],
+        )
 
     def draw(figure: Figure, frame) -> str:
-        name, k, trajectory, velocity = frame
-        t, xs, here = trajectory.ts[k].item(), trajectory.xs[:, 0], trajectory.xs[k, 0]
         plane, times = figure.subplots(1, 2, width_ratios=(1.2, 1))
-        arrows(fields[name], t, span=3, count=13, ax=plane)
-        plane.plot(*xs[k:].T, color=EXACT, linewidth=1.5, linestyle=":")
-        plane.plot(*xs[: k + 1].T, color=EXACT)
-        plane.plot(*xs[0], "o", color=NOISE)
-        tip = here + GLANCE * velocity
-        plane.annotate("", tip, here, arrowprops={"arrowstyle": "->", "color": MARK, "linewidth": 2.5})
-        plane.plot(*here, "o", color=MARK)
+        arrows(fields[frame.name], frame.t, span=3, count=13, ax=plane)
+        plane.plot(*frame.future.T, color=EXACT, linewidth=1.5, linestyle=":")
+        plane.plot(*frame.past.T, color=EXACT)
+        plane.plot(*frame.xs[0], "o", color=NOISE)
+        arrow = {"arrowstyle": "->", "color": MARK, "linewidth": 2.5}
+        plane.annotate("", frame.tip, frame.here, arrowprops=arrow)
+        plane.plot(*frame.here, "o", color=MARK)
         plane.set(xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), xticks=[-3, 0, 3], yticks=[-3, 0, 3])
-        plane.set_title(f"the plane at t = {t:.2f}")
-        for axis, (label, style) in enumerate((("across", "-"), ("up", "--"))):
-            times.plot(trajectory.ts, xs[:, axis], style, color=EXACT, label=label)
-        times.plot([t, t], here, "o", color=MARK)
+        plane.set_title(f"the plane at t = {frame.t:.2f}")
+        for line, label, style in zip(frame.xs.T, ("across", "up"), ("-", "--")):
+            times.plot(frame.ts, line, style, color=EXACT, label=label)
+        times.plot([frame.t, frame.t], frame.here, "o", color=MARK)
         times.set(ylim=(-4.2, 4.2), xlabel="t", title="the same, against time")
         times.legend(loc="lower left", ncols=2)
-        place, speed = ([round(v, 2) + 0.0 for v in some.tolist()] for some in (here, velocity))
-        return f"Field {name} at t = {t:.2f}: the point is at {place}, its velocity is {speed}."
+        place, speed = ([round(v, 2) + 0.0 for v in some.tolist()] for some in (frame.here, frame.velocity))
+        return f"Field {frame.name} at t = {frame.t:.2f}: the point is at {place}, its velocity is {speed}."
 
     return Explorer(
         compute,
@@ -107,24 +117,22 @@ def solver_against_exact(field: Field, flow: Callable[[Batch, Times], Batch], x_
     }
 
     def compute(method: str, steps: int):
-        return method, steps, *run(method, steps)
+        return method, steps, COST[method] * steps, *run(method, steps)
 
     def draw(figure: Figure, frame) -> str:
-        method, steps, xs, error = frame
+        method, steps, evaluations, xs, error = frame
         plane, cost = figure.subplots(1, 2)
         plane.plot(*exact.T, color=EXACT, label="exact")
         plane.plot(*xs.T, "o-", color=MARK, markersize=4, linewidth=1.2, label=method)
         plane.plot(*exact[-1], "o", color=DATA, markersize=9, fillstyle="none", label="exact end")
         plane.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6))
         plane.legend(loc="upper right", fontsize=10)
-        log_log(errors, ax=cost).plot(
-            COST[method] * steps, error, "o", color=MARK, markersize=12, fillstyle="none"
-        )
+        log_log(errors, ax=cost).plot(evaluations, error, "o", color=MARK, markersize=12, fillstyle="none")
         cost.set(xlabel="evaluations of the field", ylabel="error at t = 1")
         cost.set_xticks([1, 4, 16, 64, 256], ["1", "4", "16", "64", "256"])
         cost.set_yticks([1e-4, 1e-2, 1, 1e2], ["0.0001", "0.01", "1", "100"])  # powers of 10 draw slowly
         return (
-            f"{method} with {steps} steps, {COST[method] * steps} evaluations: "
+            f"{method} with {steps} steps, {evaluations} evaluations: "
             f"the end is {error:.2g} away from the exact one."
         )
 

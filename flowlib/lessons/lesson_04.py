@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -78,26 +79,28 @@ def existence_lab(steps: int = 25) -> Explorer:
         x_0 = round(x_0, 6) + 0.0
         here = solution(x_0, ts, c)
         place = solution(x_0, torch.tensor([c], dtype=torch.float64), c).item()
-        return name, x_0, c, others(name), here, place, by_euler(field, x_0, low, high)
+        euler = by_euler(field, x_0, low, high)
+        return name, c, SimpleNamespace(
+            x_0=x_0, limits=(low, high), family=others(name), here=here, place=place,
+            gone=None if here.isfinite().all() else 1 / x_0, euler=euler,
+            euler_times=time_grid(steps)[: len(euler)],
+            euler_stays=len(euler) == steps + 1 and low <= euler[-1] <= high,
+        )  # fmt: skip
 
     def draw(figure: Figure, frame) -> str:
-        name, x_0, c, family, here, place, euler = frame
-        low, high = LABORATORY[name][2:]
+        name, c, f = frame
         ax = figure.add_subplot()
-        ax.plot(ts, family, color=EXACT, linewidth=0.8, alpha=0.6)
-        ax.plot(ts, here, color=MARK, linewidth=3, label=f"a solution from {x_0:g}")
-        ax.plot(
-            torch.arange(len(euler)) / steps, euler, "o:", color=NOISE, ms=4, label=f"Euler, {steps} steps"
-        )
-        ax.plot([c], [place], "D", color=MARK, ms=9)
-        if not here.isfinite().all():
-            ax.axvline(1 / x_0, color=MARK, linestyle=":")
-        ax.set(xlim=(0, 1.02), ylim=(low, high), xlabel="t", ylabel="x", title=f"dx/dt = {name}")
+        ax.plot(ts, f.family, color=EXACT, linewidth=0.8, alpha=0.6)
+        ax.plot(ts, f.here, color=MARK, linewidth=3, label=f"a solution from {f.x_0:g}")
+        ax.plot(f.euler_times, f.euler, "o:", color=NOISE, ms=4, label=f"Euler, {steps} steps")
+        ax.plot([c], [f.place], "D", color=MARK, ms=9)
+        if f.gone is not None:
+            ax.axvline(f.gone, color=MARK, linestyle=":")
+        ax.set(xlim=(0, 1.02), ylim=f.limits, xlabel="t", ylabel="x", title=f"dx/dt = {name}")
         ax.legend(loc="upper left")
-        where = f"is at {place:.2f} at t = {c:.2f}" if place == place else f"does not exist at t = {c:.2f}"
-        stays = len(euler) == steps + 1 and low <= euler[-1] <= high
-        last = f"Euler ends at {euler[-1]:.2f}" if stays else "Euler leaves the picture"
-        return f"Field {name}: the marked solution from {x_0:g} {where}. {last}."
+        where = f"is at {f.place:.2f} at" if f.place == f.place else "does not exist at"
+        last = f"Euler ends at {f.euler[-1]:.2f}" if f.euler_stays else "Euler leaves the picture"
+        return f"Field {name}: the marked solution from {f.x_0:g} {where} t = {c:.2f}. {last}."
 
     return Explorer(
         compute,
@@ -109,11 +112,11 @@ def existence_lab(steps: int = 25) -> Explorer:
     )
 
 
-ITERATED: dict[str, tuple] = {  # the field, its Lipschitz constant, a start
-    "x": (lambda x, t: x, 1.0, 1.0),
-    "−6 x": (lambda x, t: -6 * x, 6.0, 1.0),
-    "sin 3x + cos 5t": (lambda x, t: (3 * x).sin() + (5 * t[:, None]).cos(), 3.0, 0.2),
-    "1 + |x|": (lambda x, t: 1 + x.abs(), 1.0, -0.5),
+ITERATED: dict[str, tuple] = {  # a field, and a start
+    "x": (lambda x, t: x, 1.0),
+    "−6 x": (lambda x, t: -6 * x, 1.0),
+    "sin 3x + cos 5t": (lambda x, t: (3 * x).sin() + (5 * t[:, None]).cos(), 0.2),
+    "1 + |x|": (lambda x, t: 1 + x.abs(), -0.5),
 }
 
 
@@ -123,38 +126,35 @@ def picard_iteration(most: int = 20) -> Explorer:
 
     @lru_cache
     def of_field(name: str):
-        field, _, start = ITERATED[name]
+        field, start = ITERATED[name]
         x_0 = torch.tensor([[start]], dtype=torch.float64)
         iterates = torch.stack([iterate.xs.flatten() for iterate in picard(field, x_0, ts, most + 40)])
         limit = iterates[-1]  # for these fields, 40 iterates more are the limit to the last digit
         gaps = (iterates[: most + 1] - limit).abs().amax(1)
-        return iterates[: most + 1], solve_ode(field, x_0, ts, "rk4").xs.flatten(), gaps
-
-    def compute(name: str, k: int):
-        return name, k, *of_field(name)
-
-    def draw(figure: Figure, frame) -> str:
-        name, k, iterates, exact, gaps = frame
-        left, right = figure.subplots(1, 2)
-        left.plot(ts, iterates[:k].T, color=NOISE, linewidth=0.8, alpha=0.6)
-        left.plot(ts, exact, color=EXACT, linewidth=5, alpha=0.4, label="solution")
-        left.plot(ts, iterates[k], color=MARK, label=f"iterate {k}")
+        exact = solve_ode(field, x_0, ts, "rk4").xs.flatten()
         low, high = exact.min().item(), exact.max().item()
         margin = 0.8 * (high - low)
-        left.set(
-            xlim=(0, 1),
-            ylim=(low - margin, high + margin),
-            xticks=[0, 0.5, 1],
-            xlabel="t",
-            title=f"x against t, u = {name}",
-        )
+        limits, powers = (low - margin, high + margin), gaps.clamp(min=1e-16).log10()
+        return SimpleNamespace(iterates=iterates, exact=exact, limits=limits, gaps=gaps, powers=powers)
+
+    def compute(name: str, k: int):
+        return name, k, of_field(name)
+
+    def draw(figure: Figure, frame) -> str:
+        name, k, f = frame
+        left, right = figure.subplots(1, 2)
+        left.plot(ts, f.iterates[:k].T, color=NOISE, linewidth=0.8, alpha=0.6)
+        left.plot(ts, f.exact, color=EXACT, linewidth=5, alpha=0.4, label="solution")
+        left.plot(ts, f.iterates[k], color=MARK, label=f"iterate {k}")
+        left.set(xlim=(0, 1), ylim=f.limits, xticks=[0, 0.5, 1], xlabel="t")
+        left.set_title(f"x against t, u = {name}")
         _marks_of_one_width(left)
         left.legend(loc="upper left")
-        right.plot(gaps.clamp(min=1e-16).log10(), "o", color=NOISE, ms=5)
-        right.plot([k], gaps[k : k + 1].clamp(min=1e-16).log10(), "o", color=MARK, ms=10)
+        right.plot(f.powers, "o", color=NOISE, ms=5)
+        right.plot([k], f.powers[k : k + 1], "o", color=MARK, ms=10)
         _powers_of_ten(right, -16, 2, 6)
         right.set(xticks=[0, 10, 20], xlabel="iterate k", title="largest gap to the solution")
-        return f"Field {name}, iterate {k}: its largest gap to the solution is {gaps[k]:.1e}."
+        return f"Field {name}, iterate {k}: its largest gap to the solution is {f.gaps[k]:.1e}."
 
     return Explorer(
         compute,
@@ -179,29 +179,31 @@ def nearby_starts() -> Explorer:
 
     def compute(name: str, lipschitz: float, exponent: float):
         starts = torch.tensor([[0.3], [0.3 + 10**exponent]], dtype=torch.float64)
-        both = solve_ode(lambda x, t: NEIGHBOURS[name](x, t, lipschitz), starts, ts, "rk4").xs
-        return name, lipschitz, both[:, :, 0]
-
-    def draw(figure: Figure, frame) -> str:
-        name, lipschitz, both = frame
-        left, right = figure.subplots(1, 2)
-        left.plot(ts, both[:, 0], color=EXACT)
-        left.plot(ts, both[:, 1], color=MARK)
+        both = solve_ode(lambda x, t: NEIGHBOURS[name](x, t, lipschitz), starts, ts, "rk4").xs[:, :, 0]
+        distance = (both[:, 1] - both[:, 0]).abs()
         middle = both.mean().item()
         reach = max(1.0, (both - middle).abs().max().item())
-        left.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=(middle - reach, middle + reach))
-        left.set(xlabel="t", title=f"x against t, u = {name}, L = {lipschitz:.1f}")
+        walls = torch.stack([(lipschitz * ts).exp(), (-lipschitz * ts).exp()], dim=1)
+        return name, lipschitz, SimpleNamespace(
+            both=both, limits=(middle - reach, middle + reach), distance=distance, power=distance.log10(),
+            growth=distance[-1] / distance[0], walls=walls[-1], powers=(distance[0] * walls).log10(),
+        )  # fmt: skip
+
+    def draw(figure: Figure, frame) -> str:
+        name, lipschitz, f = frame
+        left, right = figure.subplots(1, 2)
+        left.plot(ts, f.both[:, 0], color=EXACT)
+        left.plot(ts, f.both[:, 1], color=MARK)
+        left.set(xlim=(0, 1), xticks=[0, 0.5, 1], ylim=f.limits, xlabel="t")
+        left.set_title(f"x against t, u = {name}, L = {lipschitz:.1f}")
         _marks_of_one_width(left)
-        distance = (both[:, 1] - both[:, 0]).abs()
-        for sign in (1, -1):
-            right.plot(ts, distance[0].log10() + sign * lipschitz * ts / math.log(10), ":", color=NOISE)
-        right.plot(ts, distance.log10(), color=MARK)
+        right.plot(ts, f.powers, ":", color=NOISE)
+        right.plot(ts, f.power, color=MARK)
         _powers_of_ten(right, -8, 2, 5)
         right.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="t", title="their distance, and its bounds")
-        growth = (distance[-1] / distance[0]).item()
         return (
-            f"Field {name}, L = {lipschitz:.1f}: from {distance[0]:.1e} apart to {distance[-1]:.1e}, a "
-            f"factor {growth:.3g}; the bounds are {math.exp(-lipschitz):.3g} and {math.exp(lipschitz):.3g}."
+            f"Field {name}, L = {lipschitz:.1f}: from {f.distance[0]:.1e} apart to {f.distance[-1]:.1e}, a "
+            f"factor {f.growth:.3g}; the bounds are {f.walls[1]:.3g} and {f.walls[0]:.3g}."
         )
 
     return Explorer(

@@ -2,9 +2,11 @@
 
 import math
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -25,33 +27,29 @@ def pulls_at_a_place(data: Tensor) -> Explorer:
 
     def compute(across: float, up: float, t: float):
         x, time = torch.tensor([[across, up]]).to(data), torch.tensor([t]).to(data)
-        return x[0], posterior_weights(x, time, data, LinearPath())[0], t
+        weights = posterior_weights(x, time, data, LinearPath())[0]
+        x, mean = x[0], weights @ data
+        return x, t, weights, mean, (mean - x) / (1 - t)
 
     def draw(figure: Figure, frame) -> str:
-        x, weights, t = frame
-        mean = weights @ data
-        velocity = (mean - x) / (1 - t)
+        x, t, weights, mean, velocity = frame
         ax = draw_pulls(x, data, weights, mean, ax=figure.add_subplot())
-        for end, weight in zip(data.tolist(), weights.tolist()):
-            away = torch.tensor(end).to(x) - x  # beyond the point, where no arrow lies
-            aside = (20 * away / away.norm().clamp(min=1e-9)).tolist()
-            ax.annotate(
-                f"{weight:.0%}", end, aside, textcoords="offset points", ha="center", va="center", fontsize=12
-            )
-        ax.set(xlim=(-3, 3), ylim=(-3, 3))
-        ax.set_title(f"t = {t:.2f}: velocity ({velocity[0]:.2f}, {velocity[1]:.2f})")
-        shares = ", ".join(f"{weight:.0%}" for weight in weights)
+        shares, way = [f"{weight:.0%}" for weight in weights], f"({velocity[0]:.2f}, {velocity[1]:.2f})"
+        asides = 20 * torch.nn.functional.normalize(data - x)  # beyond the point, where no arrow lies
+        for end, share, aside in zip(data.tolist(), shares, asides.tolist()):
+            ax.annotate(share, end, aside, textcoords="offset points", ha="center", va="center", fontsize=12)
+        ax.set(xlim=(-3, 3), ylim=(-3, 3), title=f"t = {t:.2f}: velocity {way}")
         return (
-            f"At ({x[0]:.1f}, {x[1]:.1f}) and t = {t:.2f} the weights of the points are {shares}; "
-            f"the average velocity is ({velocity[0]:.2f}, {velocity[1]:.2f})."
+            f"At ({x[0]:.1f}, {x[1]:.1f}) and t = {t:.2f} the weights of the points are {', '.join(shares)}; "
+            f"the average velocity is {way}."
         )
 
     return Explorer(
         compute,
         draw,
         (5.4, 4.8),
-        across=real("x, left to right", 0.6, -2.5, 2.5, 0.1),
-        up=real("x, bottom to top", 0.4, -2.5, 2.5, 0.1),
+        across=real("x, across", 0.6, -2.5, 2.5, 0.1),
+        up=real("x, upwards", 0.4, -2.5, 2.5, 0.1),
         t=real("t", 0.2, 0, 0.98, 0.02),
     )
 
@@ -72,36 +70,33 @@ def pulls_on_a_digit(digits: Digits) -> Explorer:
         away = points[digit] - points
         return z, away.square().sum(1) / 2, away @ z
 
-    def weights(digit: int, noise: int, t: Tensor, n: int) -> Tensor:
+    def logs(digit: int, noise: int, t: Tensor, n: int) -> Tensor:
         _, squares, products = gaps(digit, noise)
         r = (t / (1 - t))[:, None]
-        return (-(r**2) * squares[:n] - r * products[:n]).softmax(1)
+        return -(r**2) * squares[:n] - r * products[:n]
 
     @lru_cache
-    def counts(digit: int, noise: int, n: int) -> Tensor:
-        return effective_number(weights(digit, noise, times, n))
+    def powers(digit: int, noise: int, n: int) -> Tensor:
+        return effective_number(logs(digit, noise, times, n).softmax(1)).log10()
 
     def compute(digit: int, noise: int, t: float, n: int):
         z, _, _ = gaps(digit, noise)
-        x_t = t * points[digit] + (1 - t) * z
-        now = weights(digit, noise, torch.tensor([t]).double(), n)
-        best = now[0].topk(TOP)
-        images = torch.cat([x_t[None], points[best.indices], now @ points[:n]]).view(-1, 1, 16, 16)
-        return images, best.values, effective_number(now).item(), counts(digit, noise, n), t, n
+        x_t = (t * points[digit] + (1 - t) * z)[None]
+        pull = _strongest(x_t, points[:n], logs(digit, noise, torch.tensor([t]).double(), n))
+        return t, n, pull, powers(digit, noise, n), math.log10(pull.many)
 
     def draw(figure: Figure, frame) -> str:
-        images, best, many, curve, t, n = frame
+        t, n, pull, curve, power = frame
         above, below = figure.subplots(2, 1, height_ratios=(1, 1.5))
-        shares = [f"{w:.1%}" for w in best.tolist()]
-        image_grid(images, ["x", *shares, "average"], columns=TOP + 2, ax=above)
-        below.plot(times, curve.log10(), color=EXACT)
-        below.plot([t], [math.log10(many)], "o", color=MARK, markersize=9)
+        _draw_strongest(pull, above)
+        below.plot(times, curve, color=EXACT)
+        below.plot([t], [power], "o", color=MARK, markersize=9)
         below.set(xlabel="t", xlim=(0, 0.9), ylim=(-0.1, 0.1 + math.log10(len(points))))
         below.set_yticks([0, 1, 2, 3], ["1", "10", "100", "1000"])  # a logarithmic axis takes 60 ms more
-        below.set_title(f"t = {t:.2f}: {many:,.1f} of {n:,} images pull", loc="right")
+        below.set_title(f"t = {t:.2f}: {pull.many:,.1f} of {n:,} images pull", loc="right")
         return (
-            f"At t = {t:.2f}, {many:,.1f} of {n:,} images pull, in effect; the strongest have the weights "
-            f"{', '.join(shares)}."
+            f"At t = {t:.2f}, {pull.many:,.1f} of {n:,} images pull, in effect; the strongest have the "
+            f"weights {', '.join(pull.shares)}."
         )
 
     return Explorer(
@@ -122,24 +117,20 @@ def effective_number(weights: Tensor) -> Tensor:
 
 def pulls_on_a_drawing(digits: Digits) -> Explorer:
     """A drawing mixed with noise: the images that pull it, how strongly, and their average."""
-    points = digits.images.double()
+    points = digits.images.flatten(1).double()
 
     def compute(drawing: str, noise: int, t: float):
-        x_t = noised(image_of(drawing).double(), noise, t, LinearPath())
-        weights = posterior_weights(x_t, torch.tensor([t]).to(x_t), points, LinearPath())
-        best = weights[0].topk(TOP)
-        average = (weights @ points.flatten(1)).view_as(x_t)
-        images = torch.cat([x_t, points[best.indices], average])
-        return images, best.values, effective_number(weights).item(), t
+        x_t = noised(image_of(drawing).double(), noise, t, LinearPath()).flatten(1)
+        logs = log_likelihood(x_t, torch.tensor([t]).to(x_t), points, LinearPath())
+        return t, _strongest(x_t, points, logs)
 
     def draw(figure: Figure, frame) -> str:
-        images, best, many, t = frame
-        shares = [f"{w:.1%}" for w in best.tolist()]
-        ax = image_grid(images, ["x", *shares, "average"], columns=TOP + 2, ax=figure.add_subplot())
-        ax.set_title(f"t = {t:.2f}: {many:,.1f} of {len(points):,} images pull", loc="right", pad=4)
+        t, pull = frame
+        ax = _draw_strongest(pull, figure.add_subplot())
+        ax.set_title(f"t = {t:.2f}: {pull.many:,.1f} of {len(points):,} images pull", loc="right", pad=4)
         return (
-            f"At t = {t:.2f}, {many:,.1f} of {len(points):,} images pull the drawing, in effect; the "
-            f"strongest have the weights {', '.join(shares)}."
+            f"At t = {t:.2f}, {pull.many:,.1f} of {len(points):,} images pull the drawing, in effect; the "
+            f"strongest have the weights {', '.join(pull.shares)}."
         )
 
     return Explorer(
@@ -150,6 +141,22 @@ def pulls_on_a_drawing(digits: Digits) -> Explorer:
         noise=number("noise number", 0, 0, 50),
         t=real("t", 0.3, 0, 0.9, 0.02),
     )
+
+
+def _strongest(x_t: Tensor, points: Tensor, logs: Tensor) -> SimpleNamespace:
+    """What is drawn of the pulls at `x_t` `(1, 256)` with the logarithms of weights `logs` `(1, n)`.
+
+    The images with the largest weights, in this order, between the place and the average of all; and how
+    many pull, in effect. Of equal weights the first of `points` `(n, 256)` come first, as all at t = 0.
+    """
+    weights, best = logs.softmax(1), logs[0].argsort(descending=True, stable=True)[:TOP]
+    images = torch.cat([x_t, points[best], weights @ points]).view(-1, 1, 16, 16)
+    shares = [f"{weight:.1%}" for weight in weights[0, best]]
+    return SimpleNamespace(images=images, shares=shares, many=effective_number(weights).item())
+
+
+def _draw_strongest(pull: SimpleNamespace, ax: Axes) -> Axes:
+    return image_grid(pull.images, ["x", *pull.shares, "average"], columns=TOP + 2, ax=ax)
 
 
 # The answers of the exercises

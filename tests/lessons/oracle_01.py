@@ -1,5 +1,7 @@
 """What the explorers of lesson 01 are to show, and how its exercises answer."""
 
+from fractions import Fraction
+
 import numpy as np
 import torch
 from seen import Artist, Explored, Panel, View, mosaic
@@ -42,7 +44,7 @@ def pixel_neighbours(digits, label, row, column):
         Panel([Artist("image", rho), box], [row, column]),
     ]
     beyond = (abs(others) > 0.5).sum()
-    return View(panels, [row, column, min(0, others.min()), max(0, others.max()), beyond, 0.5])
+    return View(panels, [row, column, others.min(), others.max(), beyond, 0.5])
 
 
 def shadows(digits, first, second, across, up):
@@ -100,20 +102,44 @@ EXPLORERS = {
     ),
 }
 
-THREES = load_digits().only(3).images.flatten(1).numpy()
+THREES = (
+    load_digits().only(3).images[:, 0, [5, 6, 5, 4], [5, 5, 6, 5]].double()
+)  # a pixel, and three beside it
+(_, BELOW, RIGHT, ABOVE), *_ = np.corrcoef(THREES.T)
 
 EXERCISES = [
     Exercise(
         lesson_01.entry_of_a_pixel,
-        [87, np.int64(87)],
-        {117: "row 7, column 5", 88: "starts at 0", 70: "counted from 1"},
+        [87, np.int64(87), Fraction(87), 5 * 16 + 7],
+        {
+            117: "row 7, column 5",
+            88: "starts at 0",
+            71: "five full rows",
+            70: "counted from 1",
+            82: "not 15",
+            147: "28 pixels",
+        },
     ),
     Exercise(
-        lesson_01.distance_of_two_noises, [512, 2 * 256], {256: "two draws both stray", 22.627: "its square"}
+        lesson_01.distance_of_two_noises,
+        [512, 2 * 256, Fraction(512), 2.0**9],
+        {
+            256: "two draws both stray",
+            22.627: "its square",
+            16: "distance to the middle",
+            2: "all 256 entries",
+            1024: "not four times",
+        },
     ),
     Exercise(
         lesson_01.correlation_of_two_pixels,
-        [np.corrcoef(THREES[:, 85], THREES[:, 101])[0, 1]],
-        {0.0: "is not it"},
+        [BELOW, torch.corrcoef(THREES.T)[0, 1], [[BELOW]]],
+        {
+            0.0: "is not it",
+            np.cov(THREES.T, ddof=0)[0, 1]: "this is the covariance; divide",
+            np.cov(THREES.T)[0, 1]: "with n - 1",
+            RIGHT: "to the right",
+            ABOVE: "the one above",
+        },
     ),
 ]

@@ -13,7 +13,7 @@ from matplotlib.lines import AxLine, Line2D
 from matplotlib.patches import Polygon, Rectangle, StepPatch
 from matplotlib.quiver import Quiver
 from matplotlib.text import Annotation
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from flowlib.data import Digits
 from flowlib.lessons.explorer import Explorer
@@ -126,8 +126,9 @@ def _artists(ax: Axes) -> Iterator[Artist]:
             colour = None if colour is None else to_hex(colour)
             yield Artist(kind, numbers, colour, None if name.startswith("_") else name)
     for kind, axis in (("xticks", ax.xaxis), ("yticks", ax.yaxis)):
-        if isinstance(words := axis.get_major_formatter(), FixedFormatter):
-            yield Artist(kind, axis.get_majorticklocs(), None, " ".join(words.seq))
+        places, words = axis.get_major_locator(), axis.get_major_formatter()
+        if isinstance(places, FixedLocator) and isinstance(words, FuncFormatter):
+            yield Artist(kind, places.locs, None, " ".join(f"{words(place)}" for place in places.locs))
 
 
 def _read(child) -> tuple[str, Any, Any] | None:

@@ -130,7 +130,8 @@ ORACLES = {name: case for module in MODULES for name, case in module.EXPLORERS.i
 
 
 @pytest.mark.parametrize("name", ORACLES)
-def test_an_explorer_shows_what_an_independent_calculation_gives_at_every_setting(name, digits):
+def test_an_explorer_shows_what_an_independent_calculation_gives_at_every_setting(name, digits, monkeypatch):
+    monkeypatch.setattr("flowlib.lessons.explorer.figure_html", lambda *figure, **look: "")  # half the time
     explorer = ORACLES[name].make(digits)
     for setting in ORACLES[name].settings:
         for control, value in setting.items():
