@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowlib.data import Digits
 from flowlib.paths import AffinePath, LinearPath, check_times
-from flowlib.types import Batch, Times, check_count, check_finite, check_tensors, holds, per_point
+from flowlib.types import Batch, Times, check_count, check_finite, check_tensors, holds, is_hidden, per_point
 
 NO_CLASS = 10  # the label that says "any digit"
 RANK = 64  # directions of a class that keep a variance of their own
@@ -23,8 +23,9 @@ class ClassGaussians(nn.Module):
 
     the conditional expectation of α̇ x_1 + σ̇ x_0 given x for jointly normal x_1, x_0. Unfitted, the data
     are N(0, I). Row 10 of each buffer is "any digit": one Gaussian for all. Directions beyond the `rank`
-    widest of a class share one variance. Raises `ValueError` unless 1 <= `rank` < `pixels`; its methods do
-    where points, times or labels do not fit, or are not finite.
+    widest of a class share one variance. All but `fit` is differentiable in points and times, in both modes
+    and under `torch.func.vmap`. Raises `ValueError` unless 1 <= `rank` < `pixels`; its methods do where
+    points, times or labels do not fit, or are not finite.
     """
 
     mean: Tensor
@@ -41,7 +42,6 @@ class ClassGaussians(nn.Module):
         self.register_buffer("basis", torch.zeros(NO_CLASS + 1, pixels, rank))
         self.register_buffer("variance", torch.ones(NO_CLASS + 1, rank + 1))  # the last: of all others
 
-    @torch.no_grad()
     def fit(self, digits: Digits) -> None:
         """Take means and covariances from `digits`, at least two of them, of the size of this model.
 
@@ -52,7 +52,8 @@ class ClassGaussians(nn.Module):
             raise ValueError(f"a covariance needs at least 2 digits, but there are {len(digits)}")
         if digits.images[0].numel() != self.mean.shape[1]:
             raise ValueError(f"this model has {self.mean.shape[1]} pixels, but the digits have another size")
-        images, labels, rank = digits.images.flatten(1).cpu(), digits.labels.cpu(), self.basis.shape[2]
+        images, labels = digits.images.detach().flatten(1).cpu(), digits.labels.cpu()
+        rank = self.basis.shape[2]
         for k in range(NO_CLASS + 1):
             rows = images[labels == k] if k < NO_CLASS else images
             rows = rows if len(rows) > 1 else images
@@ -64,7 +65,6 @@ class ClassGaussians(nn.Module):
             self.mean[k], self.basis[k] = mean, axes[:, -rank:]
             self.variance[k] = variances.clamp(min=FLOOR**2)
 
-    @torch.no_grad()
     def forward(self, x: Batch, t: Times, label: Tensor) -> Batch:
         """u_t(x) of the class `label` `(batch,)`, 0 to 10, of each x `(batch, *dim)`."""
         check_times(t)
@@ -72,10 +72,8 @@ class ClassGaussians(nn.Module):
         mean, variance, t = self.mean[label], self.variance[label], per_point(t, rows)
         alpha, sigma, d_alpha, d_sigma = (f(t) for f in (path.alpha, path.sigma, path.d_alpha, path.d_sigma))
         gain = (d_alpha * alpha * variance + d_sigma * sigma) / (alpha**2 * variance + sigma**2)
-        with torch.autocast(x.device.type, enabled=False):  # in bfloat16 the variances would be lost
-            return (d_alpha * mean + self._along(rows - alpha * mean, gain, label)).view_as(x)
+        return (d_alpha * mean + self._along(rows - alpha * mean, gain, label)).view_as(x)
 
-    @torch.no_grad()
     def sample(self, x_0: Batch, label: Tensor) -> Batch:
         """One image of the class `label` `(batch,)`, 0 to 10, from each noise x_0 `(batch, *dim)`.
 
@@ -85,7 +83,6 @@ class ClassGaussians(nn.Module):
         stretched = self._along(self._rows(x_0, label), self.variance[label].sqrt(), label)
         return (self.mean[label] + stretched).view_as(x_0)
 
-    @torch.no_grad()
     def log_density(self, x: Batch, label: Tensor) -> Tensor:
         """The log-density log N(x; m, C) `(batch,)` of each x `(batch, *dim)` for its class `label`, 0 to 10.
 
@@ -118,12 +115,16 @@ class ClassGaussians(nn.Module):
 
     def _along(self, x: Tensor, gain: Tensor, label: Tensor) -> Tensor:
         """Each x `(batch, pixels)` with its part along each direction of its class times the `gain` there."""
-        gain, gain_elsewhere = gain[:, :-1], gain[:, -1:]
-        result = gain_elsewhere * x
-        for k in label.unique().tolist():  # class by class, since one basis per image would fill the memory
-            rows, basis = label == k, self.basis[k]
-            result[rows] += (gain - gain_elsewhere)[rows] * (x[rows] @ basis) @ basis.T
-        return result
+        more, elsewhere = gain[:, :-1] - gain[:, -1:], gain[:, -1:]
+        with torch.autocast(x.device.type, enabled=False):  # in bfloat16 the variances would be lost
+            if is_hidden(label):
+                basis = self.basis[label]
+                along = (basis @ (more * (x[:, None] @ basis)[:, 0])[..., None])[..., 0]
+            else:  # class by class, since one basis per image would fill the memory
+                order, sizes = label.argsort(), label.bincount(minlength=len(self.basis)).tolist()
+                pieces = zip(x[order].split(sizes), more[order].split(sizes), self.basis)
+                along = torch.cat([(piece @ V * g) @ V.T for piece, g, V in pieces])[order.argsort()]
+        return elsewhere * x + along
 
 
 def check_labels(label: Tensor, count: int) -> None:

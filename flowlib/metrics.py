@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from flowlib.types import Batch, check_finite, check_floats, check_tensors
+from flowlib.types import Batch, check_finite, check_floats, check_tensors, hint_at_scale, is_hidden
 
 JUDGE_FILE = Path(__file__).parent / "judge" / "judge.safetensors"
 FEATURES = 64  # numbers in which the judge describes an image
@@ -41,8 +41,8 @@ class Judge(nn.Module):
             nn.Dropout(0.2),
             nn.Linear(1024, FEATURES, bias=False),
             nn.BatchNorm1d(FEATURES, affine=False),  # (n, 64)
-        )
-        self.head = nn.Linear(FEATURES, 10)
+        ).float()  # whatever the default is
+        self.head = nn.Linear(FEATURES, 10).float()
         self.register_buffer("reference_mean", torch.zeros(FEATURES, dtype=torch.float64))
         self.register_buffer("reference_covariance", torch.zeros(FEATURES, FEATURES, dtype=torch.float64))
         self.facts: dict[str, str] = {}
@@ -63,6 +63,7 @@ def _convolution(channels_in: int, channels_out: int) -> list[nn.Module]:
 
 
 @cache
+@torch.inference_mode(False)  # whoever loads it, all share it
 def load_judge() -> Judge:
     """The judge that comes with flowlib, frozen; read once, then shared."""
     if not JUDGE_FILE.exists():
@@ -78,9 +79,11 @@ def accuracy(images: Batch, labels: Tensor) -> float:
     """Share of the images `(n, 1, 16, 16)` that the judge reads as their label `(n,)`, between 0 and 1.
 
     The judge errs too: `load_judge().facts["accuracy"]` is its accuracy on real test digits.
-    Raises `ValueError` for images outside [-1, 1] or labels that are not integers from 0 to 9, one per image.
+    Warns where images seem to be in [0, 1], or inverted. Raises `ValueError` for images outside [-1, 1] or
+    labels that are not integers from 0 to 9, one per image.
     """
     _check_images(images)
+    hint_at_scale(images)
     _check_labels(labels, len(images))
     read = _in_batches(load_judge(), images).argmax(dim=1)
     return (read == labels.cpu()).double().mean().item()
@@ -89,10 +92,11 @@ def accuracy(images: Batch, labels: Tensor) -> float:
 def feature_statistics(images: Batch, judge: Judge | None = None) -> tuple[Tensor, Tensor]:
     """Mean `(64,)` and covariance `(64, 64)`, in float64, of the judge's features of images `(n, 1, 16, 16)`.
 
-    The covariance is the unbiased one (divided by n - 1). Raises `ValueError` for fewer than 65 images, whose
-    covariance in 64 dimensions is singular whatever they show.
+    The covariance is the unbiased one (divided by n - 1). Warns as `accuracy` does. Raises `ValueError` for
+    fewer than 65 images, whose covariance in 64 dimensions is singular whatever they show.
     """
     _check_images(images)
+    hint_at_scale(images)
     if len(images) <= FEATURES:
         raise ValueError(
             f"feature statistics need at least {FEATURES + 1} images, because fewer give {FEATURES} features "
@@ -164,13 +168,12 @@ def nearest_neighbours(images: Batch, data: Batch, k: int = 1) -> tuple[Tensor, 
     for name, batch in (("images", images), ("data", data)):
         if not batch.isfinite().all():
             raise ValueError(f"{name} hold NaN or infinity, to which nothing is near; remove them first")
-    data = data.flatten(1).cpu()
-    pieces = [_nearest(piece, data, int(k)) for piece in images.flatten(1).cpu().split(1024)]
+    images, data = (each.detach().flatten(1).cpu() for each in (images, data))
+    pieces = [_nearest(piece, data, int(k)) for piece in images.split(1024)]
     distances, indices = (torch.cat(parts) for parts in zip(*pieces, strict=True))
     return distances, indices
 
 
-@torch.no_grad()
 def _nearest(points: Tensor, data: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Rank by ‖y‖² - 2 x·y in float64, piece by piece of the data y; then measure ‖x - y‖ of the best k."""
     points = points.double()  # (n, d)
@@ -188,8 +191,7 @@ def _nearest(points: Tensor, data: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _in_batches(function: Callable[[Batch], Tensor], images: Batch) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([function(batch.cpu().float()) for batch in images.split(BATCH)])
+    return torch.cat([function(batch.detach().cpu().float()).detach() for batch in images.split(BATCH)])
 
 
 def _check_images(images: Batch) -> None:
@@ -203,6 +205,8 @@ def _check_images(images: Batch) -> None:
         raise ValueError(
             f"images need floats in [-1, 1], but are {images.dtype}; convert 0..255 by images / 127.5 - 1"
         )
+    if is_hidden(images):
+        return
     if not images.isfinite().all():
         broken = int((~images.isfinite()).flatten(1).any(dim=1).sum())
         raise ValueError(

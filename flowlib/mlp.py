@@ -13,14 +13,14 @@ class VelocityMLP(nn.Module):
     """v(x, t) for points `(batch, dim)`: x and t go in side by side, through two hidden layers of `width`.
 
     `seed` fixes the weights to begin with; the reader's own random numbers stay untouched. Raises
-    `ValueError` for a `dim` or a `width` below 1.
+    `ValueError` for a `dim` or a `width` below 1, and for a seed that is no whole number.
     """
 
     def __init__(self, dim: int = 2, width: int = 64, seed: int = 0):
         super().__init__()
         dim, width = check_count("dim", dim), check_count("width", width)
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(check_count("seed", seed, 0, 2**64))
             self.layers = nn.Sequential(
                 nn.Linear(dim + 1, width),
                 nn.SiLU(),
@@ -45,13 +45,14 @@ class VelocityMLP(nn.Module):
         return self.layers(rows)
 
 
+@torch.inference_mode(False)  # with gradients, whatever the caller has switched off
 def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate: float = 1e-2) -> list[float]:
     """Move the parameters of `model` downhill on `loss()`, `steps` times; returns the loss at every step.
 
     `loss` takes nothing and returns a scalar: it draws its own batch, anew at each call. The optimiser is
     Adam, and its learning rate falls in a straight line to zero. Raises `ValueError` for fewer than one
-    step, a learning rate that is not above 0, and a loss that is not a scalar tensor; `RuntimeError` where
-    the loss is no longer finite.
+    step, a learning rate that is not above 0, and a loss that is not a scalar tensor or knows nothing of the
+    model; `RuntimeError` where the loss is no longer finite.
     """
     steps = check_count("steps", steps)
     if not 0 < learning_rate < math.inf:
@@ -63,6 +64,8 @@ def fit(model: nn.Module, loss: Callable[[], Tensor], steps: int, learning_rate:
         if not isinstance(value, Tensor) or value.ndim:
             came = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"loss() needs to return a scalar tensor, but gave {came}; try .mean()")
+        if not value.requires_grad:
+            raise ValueError("loss() needs to depend on the parameters of the model, but has no gradient")
         if not value.isfinite():
             raise RuntimeError(f"the loss is {value.item()} at step {step}; try a smaller learning_rate")
         optimizer.zero_grad()

@@ -1,15 +1,14 @@
 """The velocity network for 16×16 images: a Gaussian field, and a small network for what it misses."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flowlib.gaussians import NO_CLASS, ClassGaussians, check_labels
+from flowlib.interrupts import defer_interrupt
 from flowlib.paths import AffinePath, LinearPath
 from flowlib.solvers import Trajectory, solve_ode, time_grid
-from flowlib.types import Batch, Times, check_floats, check_tensors
+from flowlib.types import Batch, Times, check_count, check_floats, check_tensors
 
 
 class VelocityNet(nn.Module):
@@ -48,7 +47,8 @@ class VelocityNet(nn.Module):
         context = self.embedding(t, label)
 
         h = F.pixel_unshuffle(torch.cat([x, guess], dim=1), 2)  # (batch, 8, 8, 8)
-        h = self.conv_in(h.to(memory_format=torch.channels_last))  # the fastest on a CPU
+        h = h.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, the fastest on a CPU
+        h = self.conv_in(h)
         h = skip = self.down_block(h, context)  # (batch, fine, 8, 8)
         h = self.down(h)  # (batch, coarse, 4, 4)
         for block in self.middle:
@@ -132,7 +132,6 @@ def _checked_label(x: Batch, label: Tensor | None) -> Tensor:
     return label.to(x.device)
 
 
-@torch.no_grad()
 def generate(
     model: nn.Module,
     label: Tensor,
@@ -144,12 +143,19 @@ def generate(
     """New images of the classes `label` `(batch,)`, 0 to 9 or 10 for any, from the noise of `seed`.
 
     `steps` and `power` make the grid, as in `time_grid`. Returns the whole `Trajectory`; its `end` is the
-    images, `(batch, 1, 16, 16)`, the same on every run; on another number of threads, up to 1e-5. Raises
-    `ValueError` for other labels, and as `time_grid` and `solve_ode` do.
+    images, `(batch, 1, 16, 16)`, the same on every run; on another number of threads, up to 1e-5. It records
+    no gradients: for those, call `solve_ode`. Raises `ValueError` for other labels, a seed that is no whole
+    number, and as `time_grid` and `solve_ode` do.
     """
     check_tensors(label=label)
     check_labels(label, max(1, label.numel()))
-    device = next(model.parameters()).device
-    x_0 = torch.randn(len(label), 1, 16, 16, generator=torch.Generator().manual_seed(seed)).to(device)
-    field = partial(model, label=label.to(device, torch.int64))
+    weight, seed = next(model.parameters()), check_count("seed", seed, 0, 2**64)
+    generator = torch.Generator().manual_seed(seed)
+    x_0 = torch.randn(len(label), 1, 16, 16, generator=generator, dtype=torch.float32).to(weight)
+    label = label.to(weight.device, torch.int64)
+
+    def field(x: Batch, t: Times) -> Batch:
+        with defer_interrupt(), torch.no_grad():  # Ctrl-C just where no_grad ends would leave it on for good
+            return model(x, t, label=label)
+
     return solve_ode(field, x_0, time_grid(steps, power=power), method)

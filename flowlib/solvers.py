@@ -127,7 +127,7 @@ def solve_ode(field: Field, x_0: Batch, ts: Grid, method: str = "euler") -> Traj
     ts = check_grid(ts)
     step, xs = METHODS[method], [x_0]
     for time, gap in zip(ts, ts.diff()):
-        xs.append(step(field, xs[-1], time.to(x_0).expand(len(x_0)), gap.item()))
+        xs.append(step(field, xs[-1], time.to(x_0).expand(len(x_0)), gap))
     return Trajectory(ts, torch.stack(xs))
 
 

@@ -15,9 +15,9 @@ from flowlib.gaussians import NO_CLASS
 from flowlib.interrupts import defer_interrupt
 from flowlib.losses import cfm_loss, logit_normal_times, stratified_times
 from flowlib.models import VelocityNet
-from flowlib.parallel import average_over_processes, broadcast_from_leader, split_batch
+from flowlib.parallel import average_over_processes, broadcast_from_leader, find_device, split_batch
 from flowlib.paths import AffinePath, LinearPath
-from flowlib.types import Batch, Times, assume_valid
+from flowlib.types import Batch, Times, assume_valid, check_count
 
 BATCH = 96
 LEARNING_RATE = 4e-3
@@ -54,9 +54,12 @@ class Training:
     `digits`: what to learn; `model`: where to start (a fresh `VelocityNet`, drawn from `seed`, if none
     is given); `path`: from noise to data; `times`: how a batch spreads its times, "uniform", as the objective
     says, or "logit-normal", from which a network learns faster; the loss is the mean over these times.
-    Raises `ValueError` for fewer digits than are needed, and for other times.
+    What is frozen in it, as `requires_grad_(False)` does, stays so; a model frozen as a whole, such as the
+    average of another training, is trained as a whole. Raises `ValueError` for fewer digits than are needed,
+    other times, seeds or devices than there are, and a model made under `torch.inference_mode()`.
     """
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         digits: Digits,
@@ -70,15 +73,20 @@ class Training:
             raise ValueError("training needs at least one digit, but the set is empty")
         if times not in TIME_SAMPLERS:
             raise ValueError(f"times is one of {', '.join(TIME_SAMPLERS)}, but {times!r} was given")
+        seed, device = check_count("seed", seed, 0, 2**64), find_device(device)
         if model is None:
             with torch.random.fork_rng(devices=[]):  # the reader's own random numbers stay untouched
                 torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the GPU too
                 model = VelocityNet(path or LinearPath())
             model.gaussians.fit(digits)
+        if any(weight.is_inference() for weight in model.parameters()):
+            raise ValueError("a model made under torch.inference_mode() can't be trained; make it outside")
         self.path, self.device = path or getattr(model, "path", LinearPath()), torch.device(device)
         self.times = times
         self.images, self.labels = digits.images.to(device), digits.labels.to(device)
-        self.network = model.to(device).requires_grad_(True)  # the average of another training has none
+        if not any(weight.requires_grad for weight in model.parameters()):  # the average of another training
+            model.requires_grad_(True).train()
+        self.network = model.to(device)
         self.model = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), betas=(0.9, 0.98), fused=True)
         self.generator = torch.Generator().manual_seed(seed)
@@ -93,7 +101,7 @@ class Training:
         """
         budgets = [b for b in (steps, seconds) if b is not None]
         if not budgets or not all(0 < b < torch.inf for b in budgets):
-            raise ValueError(f"training needs steps= or seconds= above 0, but got {steps=}, {seconds=}")
+            raise ValueError(f"run needs finite steps= or seconds= above 0, but got {steps=}, {seconds=}")
 
         def fraction() -> float:
             return min(1.0, max(self.step / (steps or torch.inf), self.seconds / (seconds or torch.inf)))
@@ -110,6 +118,7 @@ class Training:
             broadcast_from_leader(1)  # where process 0 leaves early, the others leave after the same step
             raise
 
+    @torch.inference_mode(False)  # with gradients, whatever the caller has switched off
     def _take_step(self) -> None:
         """Draw, loss, backward, step, average."""
         x_0, x_1, t, label = self._draw()
@@ -127,7 +136,7 @@ class Training:
         rows = torch.randint(len(self.images), (BATCH,), generator=self.generator)
         x_1, label = self.images[rows], self.labels[rows].clone()
         label[(torch.rand(BATCH, generator=self.generator) < LABEL_DROPOUT).to(self.device)] = NO_CLASS
-        x_0 = torch.randn(x_1.shape, generator=self.generator).to(self.device)
+        x_0 = torch.randn(x_1.shape, generator=self.generator, dtype=x_1.dtype).to(self.device)
         t = TIME_SAMPLERS[self.times](BATCH, self.generator).to(self.device)
         return split_batch(x_0, x_1, t, label)
 
@@ -161,10 +170,12 @@ def learning_rate_factor(used: float) -> float:
 def update_average(model: nn.Module, network: nn.Module, step: int) -> None:
     """Move the weights of `model`, the average, towards those of `network` after its step number `step`.
 
-    The share 11 / (step + 10) makes the average look back over about a tenth of all steps so far.
+    The share 11 / (step + 10) makes the average look back on about a tenth of all steps; buffers are copied.
     """
     for average, weight in zip(model.parameters(), network.parameters()):
         average.lerp_(weight.detach(), 11 / (step + 10))
+    for average, buffer in zip(model.buffers(), network.buffers()):
+        average.copy_(buffer)
 
 
 def running_mean(mean: float, value: float, step: int) -> float:

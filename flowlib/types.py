@@ -8,6 +8,8 @@
 | `Field` | `(Batch, Times) -> Batch`    | a velocity for every point at its time         |
 """
 
+import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -102,20 +104,33 @@ def check_grid(ts: Any) -> Grid:
     return ts
 
 
-def check_count(name: str, number: Any, least: int = 1) -> int:
-    """The `number` as an `int`; `ValueError` unless it is whole and at least `least`."""
+def check_count(name: str, number: Any, least: int = 1, below: float = math.inf) -> int:
+    """The `number` as an `int`; `ValueError` unless it is whole, at least `least` and below `below`."""
     try:
-        whole = int(number) == number >= least
+        whole = below > int(number) == number >= least
     except (TypeError, ValueError, OverflowError, RuntimeError):  # None, NaN, infinity, many numbers
         whole = False
     if not whole:
-        raise ValueError(f"{name} needs a whole number, at least {least}, but {name} is {number!r}")
+        limit = f" and below {below}" if below < math.inf else ""
+        raise ValueError(f"{name} needs a whole number, at least {least}{limit}, but {name} is {number!r}")
     return int(number)
+
+
+def hint_at_scale(images: Batch, stacklevel: int = 3) -> None:
+    """Warn where images seem to be in [0, 1], or inverted: of a digit, the mean pixel is -0.94 to -0.38."""
+    no_paper = images.any() and images.min() >= 0  # all grey means no scale
+    if no_paper or images.mean() > 0.2:
+        seen, remedy = ("lie in [0, 1]", "2 * images - 1") if no_paper else ("are mostly ink", "-images")
+        warnings.warn(
+            f"these images {seen}, where digits are mostly paper, -1, with ink up to +1; if that is "
+            f"not meant, write {remedy}",
+            stacklevel=stacklevel,
+        )
 
 
 def holds(condition: Tensor) -> bool:
     """Whether a condition holds everywhere; it passes where its values are hidden, or assumed to be valid."""
-    return _assume_valid.get() or _is_hidden(condition) or bool(condition.all())
+    return _assume_valid.get() or is_hidden(condition) or bool(condition.all())
 
 
 @contextmanager
@@ -131,7 +146,7 @@ def assume_valid() -> Iterator[None]:
         _assume_valid.reset(token)
 
 
-def _is_hidden(x: Tensor) -> bool:
+def is_hidden(x: Tensor) -> bool:
     """Whether `torch.func.vmap` hides the values of x; torch 2.13 has no public way to ask."""
     while _functorch.is_functorch_wrapped_tensor(x):
         if _functorch.is_batchedtensor(x):

@@ -49,6 +49,104 @@ def test_the_field_is_the_mean_velocity_of_the_pairs_that_pass(path):
         assert (samples.mean(0).abs() < 4.5 * samples.std(0) / n**0.5).all()
 
 
+@pytest.fixture(scope="module")
+def slanted():
+    """Gaussians of six pixels with directions across the axes, in float64."""
+    gaussians = ClassGaussians(TrigonometricPath(), pixels=6, rank=2).double()
+    generator = torch.Generator().manual_seed(0)
+    for buffer in gaussians.buffers():
+        buffer.copy_(torch.rand(buffer.shape, generator=generator, dtype=torch.float64) + 0.1)
+    gaussians.basis.copy_(torch.linalg.qr(gaussians.basis - 0.6).Q)
+    return gaussians
+
+
+def alone(gaussians):
+    """The field of one point, to be mapped over many."""
+    return lambda x, t, label: gaussians(x[None], t[None], label[None])[0]
+
+
+def columns(f):
+    """The Jacobian from one derivative along each direction, all at once."""
+
+    def jacobian(x):
+        eye = torch.eye(len(x), dtype=x.dtype)
+        return torch.func.vmap(lambda v: torch.func.jvp(f, (x,), (v,))[1])(eye).T
+
+    return jacobian
+
+
+@pytest.mark.parametrize(
+    "jacobian",
+    [
+        lambda f: lambda x: torch.autograd.functional.jacobian(f, x),
+        torch.func.jacrev,
+        torch.func.jacfwd,
+        columns,
+    ],
+    ids=["autograd", "reverse", "forward", "columns"],
+)
+def test_the_jacobian_of_the_field_is_the_matrix_it_is_made_of(slanted, jacobian):
+    """The field is linear in x, so this is (α̇ α C + σ̇ σ I) (α² C + σ² I)⁻¹, class by class."""
+    path, eye = slanted.path, torch.eye(6).double()
+    for k, t in ((3, 0.5), (NO_CLASS, 0.2)):
+        t, label, C = torch.tensor(t).double(), torch.tensor(k), slanted.covariance(k)
+        a, s = path.alpha(t), path.sigma(t)
+        expected = (path.d_alpha(t) * a * C + path.d_sigma(t) * s * eye) @ (a**2 * C + s**2 * eye).inverse()
+        made = jacobian(lambda x, t=t, label=label: alone(slanted)(x, t, label))(torch.ones(6).double())
+        torch.testing.assert_close(made, expected, atol=1e-12, rtol=0)
+
+
+def test_all_derivatives_in_points_and_times_are_those_of_differences(slanted):
+    x, t = torch.randn(4, 6).double(), torch.tensor([0.1, 0.4, 0.7, 0.9]).double()
+    label = torch.tensor([3, NO_CLASS, 3, 0])
+    inputs = x.requires_grad_(), t.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x, t: slanted(x, t, label), inputs, check_forward_ad=True, check_batched_grad=True
+    )
+    assert torch.autograd.gradgradcheck(lambda x, t: slanted(x, t, label), inputs)
+
+
+def test_one_point_at_a_time_under_vmap_is_all_at_once(slanted):
+    x, t, label = torch.randn(5, 6).double(), torch.rand(5).double(), torch.tensor([3, NO_CLASS, 3, 0, 9])
+    mapped = torch.func.vmap(alone(slanted))(x, t, label)
+    torch.testing.assert_close(mapped, slanted(x, t, label), atol=1e-14, rtol=0)
+
+
+def test_the_density_has_the_slope_and_the_curvature_of_a_normal_one(slanted):
+    """∇ log N(x; m, C) = -C⁻¹ (x - m), whose Jacobian is -C⁻¹."""
+    x, k = torch.linspace(-1, 2, 6).double(), 3
+    away, precision = x - slanted.mean[k], slanted.covariance(k).inverse()
+
+    def log_density(x):
+        return slanted.log_density(x[None], torch.tensor([k]))[0]
+
+    torch.testing.assert_close(torch.func.grad(log_density)(x), -precision @ away, atol=1e-12, rtol=0)
+    torch.testing.assert_close(torch.func.hessian(log_density)(x), -precision, atol=1e-12, rtol=0)
+    rows, label = torch.stack([x, -x]), torch.tensor([k, 5])
+    slopes = torch.func.vmap(torch.func.grad(lambda x, k: slanted.log_density(x[None], k[None])[0]))
+    torch.testing.assert_close(slopes(rows, label)[0], -precision @ away, atol=1e-12, rtol=0)
+
+
+def test_the_jacobian_of_a_sample_is_a_root_of_the_covariance(slanted):
+    root = torch.func.jacrev(lambda x_0: slanted.sample(x_0[None], torch.tensor([3]))[0])(
+        torch.ones(6).double()
+    )
+    torch.testing.assert_close(root @ root.T, slanted.covariance(3), atol=1e-12, rtol=0)
+
+
+def test_through_the_solver_the_slope_of_the_end_is_the_stretch_of_the_flow():
+    """The flow ends in m + √λ x_0, so each number of x_0 moves its own one of the end by √λ."""
+    mean, variances = torch.tensor([0.5, -1.0, 2.0]).double(), torch.tensor([0.25, 4.0, 1.0]).double()
+    gaussians, label = known(LinearPath(), mean, variances), torch.tensor([3])
+
+    def end(x_0):
+        return solve_ode(lambda x, t: gaussians(x, t, label), x_0[None], time_grid(12), "rk4").end[0]
+
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        made = jacobian(end)(torch.tensor([1.0, 0.0, -1.0]).double())
+        torch.testing.assert_close(made, variances.sqrt().diag(), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("path", [LinearPath(), TrigonometricPath()], ids=["linear", "trigonometric"])
 def test_the_field_is_the_conditional_expectation_of_jointly_normal_variables(path):
     """Dense oracle: α̇ m + (α̇ α C + σ̇ σ I) (α² C + σ² I)⁻¹ (x - α m)."""
@@ -95,10 +193,10 @@ def test_a_sample_is_the_mean_and_a_root_of_the_covariance_times_the_noise(fitte
 
 
 def test_labels_may_be_mixed_and_images_keep_their_shape(fitted):
-    x_0, label = torch.randn(4, 1, 16, 16).double(), torch.tensor([8, 3, NO_CLASS, 8])
-    one_by_one = torch.cat([fitted.sample(x_0[i : i + 1], label[i : i + 1]) for i in range(4)])
+    x_0, label = torch.randn(5, 1, 16, 16).double(), torch.tensor([8, 3, NO_CLASS, 8, 0])
+    one_by_one = torch.cat([fitted.sample(x_0[i : i + 1], label[i : i + 1]) for i in range(5)])
     torch.testing.assert_close(fitted.sample(x_0, label), one_by_one)
-    densities = torch.cat([fitted.log_density(x_0[i : i + 1], label[i : i + 1]) for i in range(4)])
+    densities = torch.cat([fitted.log_density(x_0[i : i + 1], label[i : i + 1]) for i in range(5)])
     torch.testing.assert_close(fitted.log_density(x_0, label), densities)
 
 

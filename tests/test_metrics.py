@@ -1,6 +1,7 @@
 """Claims about the judge, the Fréchet distance and nearest neighbours, each against an oracle."""
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,44 @@ def test_judge_is_frozen_but_lets_gradients_through_to_the_images(digits):
     assert images.grad.abs().max() > 0
     assert all(parameter.grad is None for parameter in judge.parameters())
     assert not any(module.training for module in judge.modules())
+
+
+def test_judge_gives_gradients_wherever_it_was_first_loaded(digits):
+    metrics.load_judge.cache_clear()
+    with torch.inference_mode():
+        metrics.load_judge()
+    images = digits.images[:2].clone().requires_grad_()
+    metrics.load_judge()(images).sum().backward()
+    assert images.grad.abs().max() > 0
+
+
+def test_judge_has_one_gradient_for_each_image_under_vmap(digits):
+    images, judge = digits.images[:3], metrics.load_judge()
+    each = torch.func.vmap(torch.func.grad(lambda image: judge(image[None]).square().sum()))(images)
+    for image, expected in zip(images, each):
+        torch.testing.assert_close(
+            torch.func.grad(lambda x: judge(x).square().sum())(image[None])[0], expected
+        )
+
+
+def test_judge_says_the_same_under_another_default_dtype(digits):
+    images, labels, before = digits.images[:70], digits.labels[:70], torch.get_default_dtype()
+    expected = metrics.accuracy(images, labels), metrics.frechet_distance(images)
+    metrics.load_judge.cache_clear()
+    try:
+        torch.set_default_dtype(torch.float64)
+        assert (metrics.accuracy(images, labels), metrics.frechet_distance(images)) == expected
+    finally:
+        torch.set_default_dtype(before)
+        metrics.load_judge.cache_clear()
+
+
+def test_judging_records_no_gradients(digits):
+    images = digits.images[:70].clone().requires_grad_()
+    judge = metrics.Judge().eval()  # its weights are not frozen
+    mean, covariance = metrics.feature_statistics(images, judge)
+    distances, _ = metrics.nearest_neighbours(images, digits.images[:9])
+    assert not (mean.requires_grad or covariance.requires_grad or distances.requires_grad)
 
 
 def test_judge_is_loaded_once_and_is_small():
@@ -231,6 +270,29 @@ def test_images_that_cannot_be_judged_are_refused_with_a_remedy(images, message)
         metrics.accuracy(images, torch.zeros(len(images)).long())
     with pytest.raises(ValueError, match=message):
         metrics.feature_statistics(images)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda images: (images + 1) / 2, r"lie in \[0, 1\].*write 2 \* images - 1"),
+        (lambda images: (1 - images) / 2, r"lie in \[0, 1\]"),
+        (lambda images: -images, "are mostly ink.*write -images"),
+    ],
+    ids=["in [0, 1]", "in [0, 1] and inverted", "inverted"],
+)
+def test_images_of_another_scale_are_judged_with_a_hint(digits, wrong, hint):
+    images, labels = digits.images[:70], digits.labels[:70]
+    for judged in (lambda x: metrics.accuracy(x, labels), metrics.frechet_distance):
+        with pytest.warns(UserWarning, match=hint):
+            judged(wrong(images))
+
+
+def test_no_digit_and_no_noise_is_taken_for_another_scale(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for images in (*digits.images, noise(9), torch.zeros(9, 1, 16, 16)):
+            metrics.hint_at_scale(images)
 
 
 def test_pixels_a_rounding_error_outside_the_range_are_accepted(digits):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,31 @@ def test_the_seed_fixes_the_weights_and_leaves_the_readers_random_numbers_alone(
     x, t = torch.ones(4, 2), torch.full((4,), 0.5)
     assert torch.equal(first(x, t), again(x, t))
     assert not torch.equal(first(x, t), other(x, t))
+
+
+def test_any_whole_number_is_a_seed_and_nothing_else():
+    x, t = torch.ones(4, 2), torch.full((4,), 0.5)
+    assert torch.equal(VelocityMLP(2, seed=np.int64(3))(x, t), VelocityMLP(2, seed=3)(x, t))
+    for seed in (-1, 1.5, 2**70, None):
+        with pytest.raises(ValueError, match=f"seed needs a whole number.*but seed is {seed!r}"):
+            VelocityMLP(2, seed=seed)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_fitting_learns_the_same_where_the_caller_has_switched_gradients_off(mode):
+    model, other = VelocityMLP(1), VelocityMLP(1)
+
+    def loss(model):
+        return model(torch.ones(3, 1), torch.zeros(3)).square().mean()
+
+    with mode():
+        losses = fit(model, lambda: loss(model), steps=3)
+    assert losses == fit(other, lambda: loss(other), steps=3)
+
+
+def test_a_loss_that_knows_nothing_of_the_model_is_refused():
+    with pytest.raises(ValueError, match="depend on the parameters of the model"):
+        fit(VelocityMLP(1), lambda: torch.tensor(1.0), steps=1)
 
 
 def test_the_network_sees_the_point_and_the_time():

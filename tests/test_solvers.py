@@ -256,6 +256,21 @@ def test_gradients_flow_through_the_solver():
     assert by_start.item() == pytest.approx((1 + 0.5 / 3) ** 3, abs=1e-14)
 
 
+@each_method
+def test_gradients_flow_to_the_times_of_the_grid(method):
+    """Those of differences; for dx/dt = (1 + t) x and Euler's rule, by hand too."""
+    ts = torch.tensor([0.1, 0.4, 0.9], dtype=torch.float64, requires_grad=True)
+
+    def end(ts):
+        return solve_ode(lambda x, t: (1 + t)[:, None] * x, STARTS, ts, method).end
+
+    assert torch.autograd.gradcheck(end, (ts,), check_forward_ad=True)
+    x, (a, b, _) = STARTS.sum(), ts.detach()
+    if method == "euler":  # x (1 + (b - a)(1 + a)) (1 + (c - b)(1 + b))
+        slope_at_end = x * (1 + (b - a) * (1 + a)) * (1 + b)
+        assert torch.autograd.grad(end(ts).sum(), ts)[0][2].item() == pytest.approx(slope_at_end.item())
+
+
 def test_an_unknown_method_is_answered_with_the_choices():
     with pytest.raises(ValueError, match=r"euler, midpoint, heun, rk4.*'rk45'"):
         solve_ode(growth, STARTS, time_grid(3), "rk45")

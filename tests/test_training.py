@@ -1,9 +1,13 @@
+import copy
 import math
 import signal
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from flowlib import training as module
@@ -11,7 +15,7 @@ from flowlib.checkpoints import load_training, save_training
 from flowlib.data import Digits, load_digits
 from flowlib.losses import cfm_loss, squared_norm
 from flowlib.models import NO_CLASS, VelocityNet, generate
-from flowlib.paths import TrigonometricPath
+from flowlib.paths import LinearPath, TrigonometricPath
 from flowlib.training import Training
 
 
@@ -19,6 +23,9 @@ from flowlib.training import Training
 def digits():
     everything = load_digits()
     return Digits(everything.images[:100], everything.labels[:100])
+
+
+tiny = partial(VelocityNet, fine=8, coarse=8, context=8)
 
 
 def weights(training):
@@ -146,6 +153,142 @@ def test_the_model_averages_the_networks_with_binomial_weights(digits):
         torch.testing.assert_close(average.double(), expected, atol=1e-6, rtol=1e-5)
 
 
+class Normed(nn.Module):
+    """A model of the reader's own, with the running statistics of batch normalisation and a count."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.last = nn.BatchNorm1d(256), nn.Linear(256, 256)
+
+    def forward(self, x, t, label):
+        return self.last(self.norm(x.flatten(1))).view_as(x)
+
+
+def test_weights_and_buffers_of_the_average_are_those_of_pytorchs_own(digits):
+    training = Training(digits, Normed())
+    theirs = AveragedModel(
+        training.network, avg_fn=lambda mean, new, n: torch.lerp(mean, new, 11 / (int(n) + 11))
+    )
+    for _ in training.run(steps=4):
+        theirs.update_parameters(training.network)
+    assert training.model.norm.num_batches_tracked == 4
+    for ours, expected in zip(training.model.state_dict().items(), theirs.module.state_dict().values()):
+        torch.testing.assert_close(ours[1], expected, atol=1e-6, rtol=1e-5, msg=ours[0])
+
+
+def test_what_is_frozen_stays_so_and_all_else_moves(digits):
+    model = tiny()
+    model.embedding.requires_grad_(False)
+    training = Training(digits, model)
+    frozen = [name for name, weight in model.named_parameters() if not weight.requires_grad]
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    list(training.run(steps=3))
+    assert frozen and all(name.startswith("embedding.") for name in frozen)
+    for net in (training.network, training.model):
+        moved = {name for name, weight in net.named_parameters() if not torch.equal(weight, before[name])}
+        assert not moved & set(frozen)
+        assert {"conv_out.weight", "conv_in.weight"} <= moved
+
+
+def test_a_model_frozen_as_a_whole_is_trained_as_a_whole(digits):
+    first = Training(digits, tiny())
+    list(first.run(steps=1))
+    second = Training(digits, first.model)
+    assert second.network.training and all(weight.requires_grad for weight in second.network.parameters())
+    before = second.network.conv_out.weight.clone()
+    list(second.run(steps=1))
+    assert not torch.equal(second.network.conv_out.weight, before)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_training_learns_the_same_where_the_caller_has_switched_gradients_off(digits, mode):
+    plain = Training(digits, seed=1)
+    list(plain.run(steps=2))
+    with mode():
+        training = Training(Digits(digits.images.clone(), digits.labels.clone()), seed=1)
+        list(training.run(steps=2))
+        assert not torch.is_grad_enabled()
+    assert torch.equal(weights(training), weights(plain))
+
+
+def test_a_model_that_inference_mode_has_made_is_refused_in_words(digits):
+    with torch.inference_mode():
+        model = tiny()
+    with pytest.raises(ValueError, match=r"made under torch\.inference_mode\(\) can't be trained; make it"):
+        Training(digits, model)
+
+
+def test_a_training_under_another_default_dtype_is_one_in_the_dtype_of_its_model(digits):
+    before, single = torch.get_default_dtype(), tiny()
+    try:
+        torch.set_default_dtype(torch.float64)
+        for model, dtype in ((single, torch.float32), (tiny(), torch.float64)):
+            training = Training(digits, model)
+            list(training.run(steps=2))
+            assert training.model.conv_out.weight.dtype == dtype
+            assert generate(training.model, torch.tensor([3]), steps=1).end.dtype == dtype
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_any_whole_number_is_a_seed_and_nothing_else(digits):
+    first, again = Training(digits, seed=3), Training(digits, seed=np.int64(3))
+    assert torch.equal(weights(first), weights(again))
+    assert torch.equal(first.generator.get_state(), again.generator.get_state())
+    for seed in (-1, 1.5, 2**70, None, "3"):
+        with pytest.raises(ValueError, match=f"seed needs a whole number.*but seed is {seed!r}"):
+            Training(digits, seed=seed)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_a_device_that_is_not_there_is_refused_in_words(digits):
+    with pytest.raises(ValueError, match="this machine has no cuda device; choose cpu"):
+        Training(digits, tiny(), device="cuda")
+
+
+def first_step(training, monkeypatch):
+    """Take a step; what its loss was computed from, and the velocities that the network gave there."""
+    seen, inside = [], module.cfm_loss
+
+    def spy(model, x_0, x_1, t, path):
+        seen.append((x_0, x_1, t, model.keywords["label"], copy.deepcopy(training.network)))
+        return inside(model, x_0, x_1, t, path)
+
+    monkeypatch.setattr(module, "cfm_loss", spy)
+    list(training.run(steps=1))
+    return seen[0]
+
+
+@pytest.mark.parametrize("own_path", [False, True], ids=["model's", "given"])
+def test_on_the_arc_the_network_sees_its_points_and_learns_its_velocities(digits, monkeypatch, own_path):
+    """x_t = sin(πt/2) x_1 + cos(πt/2) x_0 and u_t = π/2 (cos(πt/2) x_1 - sin(πt/2) x_0), for any model."""
+    model = tiny(LinearPath() if own_path else TrigonometricPath())
+    training = Training(digits, model, path=TrigonometricPath() if own_path else None)
+    x_0, x_1, t, label, network = first_step(training, monkeypatch)
+    angle = math.pi / 2 * t[:, None, None, None]
+    x_t = angle.sin() * x_1 + angle.cos() * x_0
+    u_t = math.pi / 2 * (angle.cos() * x_1 - angle.sin() * x_0)
+    expected = (network(x_t, t, label) - u_t).flatten(1).square().sum(1).mean()
+    assert training.loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_fresh_model_on_the_arc_is_the_gaussian_field_of_the_arc(digits):
+    training = Training(digits, path=TrigonometricPath())
+    assert training.network.path == training.network.gaussians.path == training.path == TrigonometricPath()
+
+
+def test_uniform_times_are_one_in_each_equal_part_and_of_the_normal_ones_as_many_are_below(
+    digits, monkeypatch
+):
+    """Their sigmoid comes after ndtri: the inverse brings back one in each part of [0, 1]."""
+    for times, back in (
+        ("uniform", lambda t: t),
+        ("logit-normal", lambda t: torch.special.ndtr(t.logit() / 0.6)),
+    ):
+        _, _, t, _, _ = first_step(Training(digits, tiny(), times=times), monkeypatch)
+        assert torch.equal((back(t.double()) * len(t)).floor(), torch.arange(96.0).double()), times
+
+
 def test_training_sees_each_image_with_its_own_label_and_a_tenth_without(digits, monkeypatch):
     own_label = {image.numpy().tobytes(): label.item() for image, label in zip(digits.images, digits.labels)}
     seen = []
@@ -209,6 +352,30 @@ def test_learning_lowers_the_loss_on_noise_it_has_not_seen(digits):
     before = held_out(training.model)
     list(training.run(steps=40))
     assert held_out(training.network) < 0.6 * before
+
+
+def test_a_small_network_learns_ten_digits_no_worse_than_it_does():
+    """In 100 steps the loss on other noise falls from 362 to 163, 165 or 166 by seed; of a wrong class, 182.
+
+    Broken by hand, it stays at 177 where the network does not see the endpoint, at 230 where the folding
+    mixes up places, at 233 where the average lags, at 329 with a hundredth of the learning rate.
+    """
+    everything = load_digits()
+    rows = [everything.labels.tolist().index(k) for k in range(10)]
+    ten = Digits(everything.images[rows], everything.labels[rows])
+    torch.manual_seed(0)
+    training = Training(ten, VelocityNet(fine=16, coarse=32, context=32))
+    list(training.run(steps=100))
+    generator = torch.Generator().manual_seed(99)
+    x_0, t = torch.randn(300, 1, 16, 16, generator=generator), torch.rand(300, generator=generator)
+    x_1, label = ten.images.repeat(30, 1, 1, 1), ten.labels.repeat(30)
+
+    def loss(label):
+        with torch.no_grad():
+            return cfm_loss(partial(training.model, label=label), x_0, x_1, t).item()
+
+    assert loss(label) < 172
+    assert loss((label + 1) % 10) > 1.05 * loss(label)
 
 
 def test_training_ends_at_its_step_budget_and_at_its_time_budget(digits):
@@ -316,7 +483,9 @@ def test_a_loaded_training_counts_its_seconds_on(digits, tmp_path):
 
 @pytest.mark.parametrize("budget", [float("nan"), float("inf")])
 def test_a_budget_that_never_ends_is_refused(digits, budget):
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(
+        ValueError, match=f"finite steps= or seconds= above 0, but got steps=None, seconds={budget}"
+    ):
         next(Training(digits).run(seconds=budget))
 
 

@@ -276,7 +276,7 @@ CASES = {
     "check_labels": Case(
         lambda label: check_labels(label, 3), fixed(label=("labels", torch.tensor([1, 0, 10])))
     ),
-    "VelocityMLP": Case(fl.VelocityMLP, fixed(dim=("count", 2), width=("count", 8))),
+    "VelocityMLP": Case(fl.VelocityMLP, fixed(dim=("count", 2), width=("count", 8), seed=("seed", 3))),
     "mlp": Case(
         lambda x, t: MLP(x, t).detach(),
         given(
@@ -304,7 +304,14 @@ CASES = {
     ),
     "generate": Case(
         lambda **how: fl.generate(NET, **how),
-        given(lambda d: {"label": ("labels", d.label), "steps": ("count", 1), "method": ("choice", "euler")}),
+        given(
+            lambda d: {
+                "label": ("labels", d.label),
+                "steps": ("count", 1),
+                "method": ("choice", "euler"),
+                "seed": ("seed", 3),
+            }
+        ),
     ),
     "judge": Case(lambda images: fl.load_judge()(images), pictures),
     "judge.features": Case(lambda images: fl.load_judge().features(images), pictures),

@@ -105,6 +105,7 @@ WRONG = {  # by kind of argument
     "labels of the network": SHAPES | NO_CLASS | _as(torch.uint8, torch.int16, torch.float32, torch.bool),
     "class": _instead(-1, 11, 1.5, None, "3"),
     "count": _instead(0, -1, 1.5, 2.0, torch.nan, torch.inf, None, "5", True),
+    "seed": _instead(-1, 1.5, 2**64, torch.nan, None, "5"),
     "number": _instead(0.0, -1.0, torch.nan, torch.inf, None),
     "choice": _instead("", "no such", None, 3),
     "field": BROKEN | NAN,
