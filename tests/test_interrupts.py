@@ -61,7 +61,7 @@ def interrupted(action, at, where):
     except KeyboardInterrupt:
         return True
     finally:  # a Ctrl-C just where a with block ends can make Python skip its exit, torch.no_grad's for one
-        torch.set_grad_enabled(True)
+        assert torch.is_grad_enabled()
     return False
 
 
