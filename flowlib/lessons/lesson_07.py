@@ -1,6 +1,7 @@
 """Lesson 07: one answer against many targets, and both losses at each time."""
 
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -27,48 +28,38 @@ def regressor(data: Tensor, path: AffinePath = LinearPath()) -> Explorer:
         weights, velocities = (
             values[:, 0] for values in _passing(torch.tensor([[x]]).to(data), t, data, path)
         )
-        u = weights @ velocities
-        return t, x, v, velocities, weights, u.item(), (weights @ (velocities - u).square()).item()
-
-    def draw(figure: Figure, frame) -> str:
-        t, x, v, velocities, weights, u, gap = frame
-        left, right = figure.subplots(1, 2)
-        low, high = min(velocities.min().item(), v) - 1, max(velocities.max().item(), v) + 1
-        left.bar(
-            velocities.tolist(),
-            weights.tolist(),
-            width=(high - low) / 40,
-            color=DATA,
-            label="velocity of a pair",
-        )
-        left.axvline(u, ymax=0.7, color=EXACT, label="their average u")
-        left.axvline(v, ymax=0.7, color=MARK, label="your answer v", linestyle="--")
-        left.set(
-            xlim=(low, high),
-            ylim=(0, 1.55),
-            xlabel="velocity",
-            title=f"who passes x = {x:.2f} at t = {t:.2f}",
-        )
-        left.legend(fontsize=10, loc="upper left", ncols=2)
-
+        u = (weights @ velocities).item()
+        gap = (weights @ (velocities - u).square()).item()
         span = max(abs(v - u), 2.0) * 1.15
         answers = torch.linspace(u - span, u + span, 60)
-        right.plot(answers, (answers - u) ** 2 + gap, color=DATA, label="against the pairs")
-        right.plot(answers, (answers - u) ** 2, color=EXACT, label="against u")
-        fm, cfm = (v - u) ** 2, (v - u) ** 2 + gap
-        right.plot([v, v], [fm, cfm], color=MARK, marker="o")
-        right.set(
-            xlim=(u - span, u + span),
-            ylim=(0, 1.5 * (span**2 + gap)),
-            xlabel="answer v",
-            title="squared error",
-        )
-        right.legend(fontsize=10, loc="upper left", ncols=2)
+        fm = (answers - u).square()
+        return SimpleNamespace(
+            t=t, x=x, v=v, velocities=velocities.tolist(), weights=weights.tolist(), u=u, gap=gap, span=span,
+            answers=answers, fm=fm, cfm=fm + gap, costs=((v - u) ** 2, (v - u) ** 2 + gap),
+        )  # fmt: skip
+
+    def draw(figure: Figure, frame) -> str:
+        left, right = figure.subplots(1, 2)
+        low, high = min(*frame.velocities, frame.v) - 1, max(*frame.velocities, frame.v) + 1
+        width = (high - low) / 40
+        left.bar(frame.velocities, frame.weights, width, color=DATA, label="velocity of a pair")
+        left.axvline(frame.u, ymax=0.7, color=EXACT, label="their average u")
+        left.axvline(frame.v, ymax=0.7, color=MARK, label="your answer v", linestyle="--")
+        left.set(xlim=(low, high), ylim=(0, 1.55), xlabel="velocity")
+        left.set_title(f"who passes x = {frame.x:.2f} at t = {frame.t:.2f}")
+        right.plot(frame.answers, frame.cfm, color=DATA, label="against the pairs")
+        right.plot(frame.answers, frame.fm, color=EXACT, label="against u")
+        right.plot([frame.v] * 2, frame.costs, color=MARK, marker="o")
+        right.set(xlim=(frame.u - frame.span, frame.u + frame.span), xlabel="answer v")
+        right.set(ylim=(0, 1.5 * (frame.span**2 + frame.gap)), title="squared error")
+        for ax in (left, right):
+            ax.legend(fontsize=10, loc="upper left", ncols=2)
         _few_ticks(left, right)
+        fm, cfm = frame.costs
         return (
-            f"At t = {t:.2f}, x = {x:.2f} the pairs' velocities {_listed(velocities)} have the weights "
-            f"{_listed(weights)}. The answer {v:.2f} costs {cfm:.2f} against the pairs and {fm:.2f} against "
-            f"their average {u:.2f}: {gap:.2f} apart."
+            f"At t = {frame.t:.2f}, x = {frame.x:.2f} the pairs' velocities {_listed(frame.velocities)} have "
+            f"the weights {_listed(frame.weights)}. The answer {frame.v:.2f} costs {cfm:.2f} against the "
+            f"pairs and {fm:.2f} against their average {frame.u:.2f}: {frame.gap:.2f} apart."
         )
 
     return Explorer(
@@ -89,9 +80,9 @@ def losses_at_each_time(
     `guesses`: fields of the line by name; `data`: `(n, 1)`; `ts`: evenly spaced times below 1. The
     expectations are sums over a fine grid of places.
     """
-    places = torch.linspace(float(data.min()) - 6, float(data.max()) + 6, 2401).to(data)[:, None]
+    low, high = data.min().item() - 6, data.max().item() + 6
+    places, step = torch.linspace(low, high, 2401).to(data)[:, None], (high - low) / 2400
     view = slice(600, -600, 20)  # what is drawn of them
-    step = (places[1] - places[0]).item()
 
     @lru_cache
     def at(k: int):
@@ -99,42 +90,45 @@ def losses_at_each_time(
         u = (weights * velocities).sum(0)
         density = log_density(places, ts[k].expand(len(places)), data, path).exp()
         gap = ((weights * (velocities - u).square()).sum(0) * density).sum() * step
-        return velocities, u, density, gap.item()
+        return velocities, u, density, gap
 
     @lru_cache
-    def losses(name: str) -> tuple[list[float], list[float]]:
+    def losses(name: str) -> tuple[Tensor, Tensor]:
         fm = []
-        for k in range(len(ts)):
+        for k, t in enumerate(ts):
             _, u, density, _ = at(k)
-            v = guesses[name](places, ts[k].expand(len(places)))[:, 0]
-            fm.append((((v - u).square() * density).sum() * step).item())
-        return fm, [loss + at(k)[3] for k, loss in enumerate(fm)]
+            v = guesses[name](places, t.expand(len(places)))[:, 0]
+            fm.append(((v - u).square() * density).sum() * step)
+        return torch.stack(fm), torch.stack([at(k)[3] for k in range(len(ts))])
 
     def compute(name: str, t: float):
         k = int((ts - t).abs().argmin())
+        velocities, u, density, _ = at(k)
         v = guesses[name](places[view], ts[k].expand(len(places[view])))[:, 0]
-        return name, k, v, *losses(name)
+        fm, gap = losses(name)
+        return SimpleNamespace(
+            name=name, t=ts[k].item(), v=v, u=u[view], velocities=velocities[:, view], density=density[view],
+            fm=fm, gap=gap, now=(fm[k], gap[k], fm[k] + gap[k]), means=(fm.mean(), (fm + gap).mean()),
+        )  # fmt: skip
 
     def draw(figure: Figure, frame) -> str:
-        name, k, v, fm, cfm = frame
-        velocities, u, density, gap = at(k)
         left, right = figure.subplots(1, 2)
         x = places[view, 0].numpy()
-        left.fill_between(
-            x, -6, -6 + 5 * density[view], color=NOISE, alpha=0.3, linewidth=0, label="density of x"
-        )
-        left.plot(x, velocities[:, view].T, color=DATA, linewidth=1)
-        left.plot(x, u[view], color=EXACT, label="u")
-        left.plot(x, v, color=LEARNED, linestyle="--", label="v")
-        left.set(xlim=(x[0], x[-1]), ylim=(-6, 9), xlabel="x", title=f"velocities at t = {ts[k]:.2f}")
+        bell = -6 + 5 * frame.density  # on the floor of the picture
+        left.fill_between(x, -6, bell, color=NOISE, alpha=0.3, linewidth=0, label="density of x")
+        left.plot(x, frame.velocities.T, color=DATA, linewidth=1)
+        left.plot(x, frame.u, color=EXACT, label="u")
+        left.plot(x, frame.v, color=LEARNED, linestyle="--", label="v")
+        left.set(xlim=(x[0], x[-1]), ylim=(-6, 9), xlabel="x", title=f"velocities at t = {frame.t:.2f}")
         left.legend(fontsize=10, loc="upper right", ncols=3)
-        losses_over_time(ts, torch.tensor(fm), torch.tensor(cfm) - torch.tensor(fm), ax=right)
-        right.plot([ts[k]] * 3, [0, cfm[k] - fm[k], cfm[k]], color=MARK, marker="o")
+        fm, gap, cfm = frame.now
+        losses_over_time(ts, frame.fm, frame.gap, ax=right)
+        right.plot([frame.t] * 3, [0, gap, cfm], color=MARK, marker="o")
         _few_ticks(left, right)
-        right.set(title=f"{fm[k]:.2f} + {gap:.2f} = {cfm[k]:.2f}")
+        right.set(title=f"{fm:.2f} + {gap:.2f} = {cfm:.2f}")
         return (
-            f"Guess {name}. At t = {ts[k]:.2f}: L_FM {fm[k]:.3f} + gap {gap:.3f} = L_CFM {cfm[k]:.3f}. "
-            f"Over all times: {sum(fm) / len(fm):.3f} and {sum(cfm) / len(cfm):.3f}."
+            f"Guess {frame.name}. At t = {frame.t:.2f}: L_FM {fm:.3f} + gap {gap:.3f} = L_CFM {cfm:.3f}. "
+            f"Over all times: {frame.means[0]:.3f} and {frame.means[1]:.3f}."
         )
 
     return Explorer(
@@ -159,8 +153,8 @@ def _few_ticks(*axes: Axes) -> None:
         ax.locator_params(nbins=4)
 
 
-def _listed(values: Tensor) -> str:
-    return ", ".join(f"{value:.2f}" for value in values.tolist())
+def _listed(values: list[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
 
 
 # The answers of the exercises

@@ -2,10 +2,10 @@
 
 import math
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from flowlib.fields import marginal_field, posterior_mean, posterior_weights
 from flowlib.lessons.checks import check_answer, check_function
 from flowlib.lessons.explorer import Explorer, choice, number, real
 from flowlib.paths import AffinePath
-from flowlib.plots import DATA, EXACT, MARK, NOISE, diamonds, film_strip, image_grid
+from flowlib.plots import DATA, EXACT, MARK, NOISE, film_strip, image_grid, pulls
 from flowlib.solvers import Trajectory, solve_ode, time_grid
 
 LAST = 0.98  # where the exact field of a few points is followed to; at 1 it does not exist
@@ -27,26 +27,32 @@ def schedules(digits: Digits, paths: dict[str, AffinePath]) -> Explorer:
     noise = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
     def compute(name: str, digit: int, t: float):
-        time = torch.tensor([t])
-        images = torch.cat(paths[name].sample(noise, digits.only(digit).images[:1], time))
-        return name, digit, t, images, paths[name].alpha(time).item(), paths[name].sigma(time).item()
+        path, time = paths[name], torch.tensor([t])
+        images = torch.cat(path.sample(noise, digits.only(digit).images[:1], time))
+        alphas, sigmas = path.alpha(grid), path.sigma(grid)
+        return SimpleNamespace(
+            name=name, digit=digit, t=t, images=images, speed=images[1].norm().item(),
+            weights=(path.alpha(time).item(), path.sigma(time).item()), alphas=alphas, sigmas=sigmas,
+            ratio=2 * (alphas / sigmas)[1:-1].log10(),
+        )  # fmt: skip
 
     def draw(figure: Figure, frame) -> str:
-        name, digit, t, images, alpha, sigma = frame
         left, middle, right = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
-        image_grid(images, [f"x at t = {t:.2f}", "velocity"], ax=left)
-        _weights(middle, paths[name], grid)
-        middle.plot([t, t], [alpha, sigma], "o", color=MARK)
-        middle.axvline(t, color=MARK, linewidth=1)
-        inside = grid[1:-1]
-        right.plot(inside, 2 * (paths[name].alpha(inside) / paths[name].sigma(inside)).log10(), color=EXACT)
-        right.axvline(t, color=MARK, linewidth=1)
-        right.set(xlabel="t", title="log₁₀ of α²/σ²", ylim=(-4, 4), xlim=(0, 1))
-        right.set(xticks=[0, 0.5, 1], yticks=[-3, 0, 3])
-        speed = images[1].norm().item()
+        image_grid(frame.images, [f"x at t = {frame.t:.2f}", "velocity"], ax=left)
+        middle.plot(grid, frame.alphas, color=DATA, label="α")
+        middle.plot(grid, frame.sigmas, "--", color=NOISE, label="σ")
+        middle.plot([frame.t] * 2, frame.weights, "o", color=MARK)
+        middle.set(title="weights", ylim=(-0.02, 1.02), yticks=[0, 0.5, 1])
+        middle.legend(loc="center left")
+        right.plot(grid[1:-1], frame.ratio, color=EXACT)
+        right.set(title="log₁₀ of α²/σ²", ylim=(-4, 4), yticks=[-3, 0, 3])
+        for ax in (middle, right):
+            ax.axvline(frame.t, color=MARK, linewidth=1)
+            ax.set(xlabel="t", xlim=(0, 1), xticks=[0, 0.5, 1])
+        alpha, sigma = frame.weights
         return (
-            f"Path {name}, digit {digit}, t = {t:.2f}: {alpha:.2f} of the digit, {sigma:.2f} of the noise. "
-            f"The velocity has length {speed:.1f}."
+            f"Path {frame.name}, digit {frame.digit}, t = {frame.t:.2f}: {alpha:.2f} of the digit, "
+            f"{sigma:.2f} of the noise. The velocity has length {frame.speed:.1f}."
         )
 
     return Explorer(
@@ -57,15 +63,6 @@ def schedules(digits: Digits, paths: dict[str, AffinePath]) -> Explorer:
         digit=choice("digit", [3, 0, 1, 2, 4, 5, 6, 7, 8, 9]),
         t=real("t", 0.3, 0, 1, 0.02),
     )
-
-
-def _weights(ax: Axes, path: AffinePath, grid: Tensor) -> None:
-    """The weights α_t of the data and σ_t of the noise against t."""
-    ax.plot(grid, path.alpha(grid), color=DATA, label="α")
-    ax.plot(grid, path.sigma(grid), "--", color=NOISE, label="σ")
-    ax.set(xlabel="t", title="weights", xlim=(0, 1), ylim=(-0.02, 1.02))
-    ax.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    ax.legend(loc="center left")
 
 
 def switchboard(
@@ -82,15 +79,16 @@ def switchboard(
         raise ValueError("switchboard needs a film and a score for every target with every sampler")
 
     def compute(target: str, sampler: str):
-        return target, sampler, films[target, sampler], *scores[target, sampler]
+        film = films[target, sampler]
+        return target, sampler, film, film.end.std().item(), scores[target, sampler]
 
     def draw(figure: Figure, frame) -> str:
-        target, sampler, film, read, far = frame
+        target, sampler, film, spread, (read, far) = frame
         ax = film_strip(film, frames=6, columns=2, ax=figure.add_subplot())
         ax.set_title(f"read right {read:.0%}, Fréchet distance {far:.0f}", pad=24)
         return (
             f"Target {target}, sampler: {sampler}. Of 100 images {read:.0%} are read right; Fréchet "
-            f"distance {far:.1f}; standard deviation of the pixels {film.end.std():.1f}."
+            f"distance {far:.1f}; standard deviation of the pixels shown {spread:.1f}."
         )
 
     return Explorer(
@@ -103,7 +101,7 @@ def switchboard(
 
 
 def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Explorer:
-    """One particle in the plane: its own pair's path, and the trajectory of the field of all `data`.
+    """One noise in the plane: its trajectory in the field of all `data`, and the pair with the same two ends.
 
     `data`: `(n, 2)`; `start`: the noises to choose from, `(batch, 2)`. All in one dtype.
     """
@@ -120,27 +118,24 @@ def two_views(data: Tensor, paths: dict[str, AffinePath], start: Tensor) -> Expl
     def compute(name: str, particle: int, t: float):
         trajectory, pairs = both(name)
         k = round(t / LAST * SLIDER_STEPS)
-        x, time = trajectory.xs[k, particle][None], trajectory.ts[k : k + 1]
-        weights = posterior_weights(x, time, data, paths[name])[0]
-        return name, t, k, trajectory.xs[:, particle], pairs[:, particle], weights
+        x, on_pair = trajectory.xs[k, particle], pairs[k, particle]
+        weights = posterior_weights(x[None], trajectory.ts[k : k + 1], data, paths[name])[0]
+        return SimpleNamespace(
+            name=name, t=t, x=x, on_pair=on_pair, weights=weights, apart=(on_pair - x).norm(),
+            followed=trajectory.xs[:, particle], pair=pairs[:, particle],
+        )  # fmt: skip
 
     def draw(figure: Figure, frame) -> str:
-        name, t, k, followed, pair, weights = frame
-        ax = figure.add_subplot()
-        for point, weight in zip(data.tolist(), weights.tolist()):
-            ax.plot(*zip(followed[k].tolist(), point), color=DATA, linewidth=6 * weight + 0.1, alpha=0.5)
-        ax.plot(*pair.T.tolist(), "--", color=NOISE, label="the pair")
-        ax.plot(*followed.T.tolist(), color=EXACT, label="the field")
-        ax.plot(*pair[k].tolist(), "o", color=NOISE, markersize=10)
-        ax.plot(*followed[k].tolist(), "o", color=EXACT, markersize=10)
-        diamonds(data, ax)
-        ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", title=f"t = {t:.2f}")
+        ax = pulls(frame.x, data, frame.weights, ax=figure.add_subplot())
+        ax.plot(*frame.pair.T, "--", color=NOISE, label="the pair")
+        ax.plot(*frame.followed.T, color=EXACT, label="the field")
+        ax.plot(*frame.on_pair[:, None], "o", color=NOISE, markersize=10)
+        ax.set(xlim=(-3, 3), ylim=(-3, 3), title=f"t = {frame.t:.2f}")
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        apart = (pair[k] - followed[k]).norm()
-        pulls = ", ".join(f"{weight:.2f}" for weight in weights.tolist())
+        shares = ", ".join(f"{weight:.2f}" for weight in frame.weights.tolist())
         return (
-            f"Path {name}, t = {t:.2f}: the particle of the field is {apart:.2f} away from that of its pair. "
-            f"Weights of the data points: {pulls}."
+            f"Path {frame.name}, t = {frame.t:.2f}: the particle of the field is {frame.apart:.2f} away from "
+            f"that of the pair with its two ends. Weights of the data points: {shares}."
         )
 
     return Explorer(

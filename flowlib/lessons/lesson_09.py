@@ -22,17 +22,18 @@ def solver_steps(field: Field, data: Tensor, start: Tensor) -> Explorer:
     """Points in the plane driven along `field` by Euler's method, with a chosen number of steps."""
 
     def compute(steps: int):
-        return solve_ode(field, start, time_grid(steps))
+        trajectory = solve_ode(field, start, time_grid(steps))
+        away, nearest = torch.cdist(trajectory.end, data).min(1)
+        return steps, trajectory, nearest.bincount(minlength=len(data)).tolist(), away.mean().item()
 
-    def draw(figure: Figure, trajectory: Trajectory) -> str:
+    def draw(figure: Figure, frame) -> str:
+        steps, trajectory, shares, away = frame
         ax = paths_2d(trajectory, data, color=EXACT, ax=figure.add_subplot())
         ax.set(xlim=(-3, 3), ylim=(-3, 3))
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-        away, nearest = torch.cdist(trajectory.end, data).min(1)
-        shares = nearest.bincount(minlength=len(data)).tolist()
         return (
-            f"{len(trajectory.ts) - 1} Euler steps: the data points get {shares} of the {len(away)} points, "
-            f"which end {away.mean():.2f} away on average."
+            f"{steps} Euler steps: the data points get {shares} of the {sum(shares)} points, "
+            f"which end {away:.2f} away on average."
         )
 
     return Explorer(compute, draw, (6.6, 4.4), steps=number("Euler steps", 1, 1, 50))
