@@ -40,13 +40,13 @@ def test_the_ready_made_drawings_are_drawings():
 
 
 def test_without_anywidget_there_are_ready_made_drawings_and_a_line_that_says_why(
-    move, digits, monkeypatch, capsys
+    digits, monkeypatch, capsys
 ):
     monkeypatch.setitem(sys.modules, "anywidget", None)
     monkeypatch.delitem(sys.modules, "flowlib.lessons.canvas", raising=False)
     explorer = lesson_01.drawing_as_vector(digits.only(3))
     assert capsys.readouterr().out.count("\n") == 1
-    before = move.alt(explorer)
+    before = explorer.alt
     explorer.controls["drawing"].value = HOUSE
-    assert move.alt(explorer) != before
+    assert explorer.alt != before
     assert list(explorer.controls["drawing"].options) == list(READY_MADE.items())
