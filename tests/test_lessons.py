@@ -195,7 +195,9 @@ def test_a_lesson_that_was_downloaded_alone_says_how_to_get_flowlib():
 
 
 def test_every_lesson_imports_flowlib_with_the_same_words():
-    assert len({code(cells(source))[0].source.split("from flowlib")[0] for source in build.SOURCES}) == 1
+    setups = [code(cells(source))[0].source for source in build.SOURCES]
+    openings = [re.search("^import torch$.*?(?=^from flowlib)", text, re.M | re.S) for text in setups]
+    assert len({opening[0] for opening in openings}) == 1
 
 
 @each_lesson

@@ -47,7 +47,7 @@ def blend(originals: Tensor, others: dict[str, Tensor], gaussians: ClassGaussian
             digit=read.argmax().item(),
             rate=rate.item(),
             place=_squeezed(rate.clamp(min=LOWEST)).item(),
-            higher=(rates < rate).double().mean().item(),
+            higher=(rates < rate - 1e-6).double().mean().item(),  # a digit is not above itself
         )
 
     def draw(figure: Figure, frame) -> str:

@@ -63,7 +63,7 @@ def blend(digits, image, other, share):
             [rate],
         ),
     ]
-    return View(panels, [np.argmax(read), read.max(), rate, (real < rate).sum() / REAL])
+    return View(panels, [np.argmax(read), read.max(), rate, (real < rate - 1e-6).sum() / REAL])
 
 
 def finite_sample(digits, label, count, redraw):
