@@ -1,4 +1,4 @@
-"""python tests/plant_in_flowlib.py: plant each mistake in a copy of flowlib, and run the test that must fail.
+"""python tests/plant_in_flowlib.py NAME …: plant these mistakes in a copy of flowlib, and run what must fail.
 
 Prints a JSON line for each, `{"bug": "…", "code": 1, "said": "…"}`, with pytest's exit code and its output. A
 copy of this process, which has loaded all but flowlib, imports the copy with the mistake.
@@ -42,14 +42,14 @@ def run(bug: Bug, folder: Path) -> None:
     os._exit(0)
 
 
-def main() -> None:
-    """Plant one mistake after the other."""
+def main(names: list[str]) -> None:
+    """Plant the mistakes of these names, one after the other."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         shutil.copytree(ROOT / "flowlib", folder / "flowlib", ignore=shutil.ignore_patterns("__pycache__"))
         os.chdir(folder)
-        for bug in IN_FLOWLIB:
+        for bug in [bug for bug in IN_FLOWLIB if bug.name in names]:
             file = folder / "flowlib" / bug.where
             whole = file.read_text("utf-8")
             file.write_text(planted(whole, bug), "utf-8")
@@ -60,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

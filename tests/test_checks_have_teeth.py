@@ -15,11 +15,16 @@ from planted_bugs import IN_FLOWLIB
 TESTS = Path(__file__).parent
 
 
+WHAT_IS_SHOWN = ("lessons/lesson_", "plots/", "animations.py", "command.py")
+
+
 @pytest.fixture(scope="module")
-def outcomes() -> dict[str, dict]:
-    """What `plant_in_flowlib.py` tells of each mistake, by its name."""
+def outcomes(request) -> dict[str, dict]:
+    """What `plant_in_flowlib.py` tells of each mistake that is tried, by its name."""
+    tried = [item for item in request.session.items if item.path == request.path]
+    names = [item.callspec.params["bug"].name for item in tried]
     done = subprocess.run(
-        [sys.executable, str(TESTS / "plant_in_flowlib.py")],
+        [sys.executable, str(TESTS / "plant_in_flowlib.py"), *names],
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"},
@@ -28,8 +33,13 @@ def outcomes() -> dict[str, dict]:
     return {outcome["bug"]: outcome for outcome in map(json.loads, done.stdout.splitlines())}
 
 
+def _marked(bug):
+    """What is drawn, moved and written takes longest to try."""
+    return pytest.param(bug, marks=pytest.mark.slow) if bug.where.startswith(WHAT_IS_SHOWN) else bug
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each mistake gets a copy of one process by os.fork")
-@pytest.mark.parametrize("bug", IN_FLOWLIB, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", [_marked(bug) for bug in IN_FLOWLIB], ids=lambda bug: bug.name)
 def test_a_bug_in_flowlib_turns_a_test_red(outcomes, bug):
     outcome = outcomes[bug.name]
     assert outcome["code"] == 1, f"{bug.red} does not notice:\n{outcome['said']}"
